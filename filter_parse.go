@@ -1,0 +1,504 @@
+package scim
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/usherkit/scim/internal/jsontext"
+)
+
+// The bounds of a filter whatever the caller allows. Options.MaxFilter is the
+// bound for clients.
+const (
+	maxFilterBytes = 64 << 10
+	maxFilterDepth = 64 // of parentheses and brackets
+)
+
+// ParseFilter parses a filter (RFC 7644 §3.4.2.2) on resources of the type. It
+// takes what identity providers write besides the RFC's grammar:
+// emails[type eq "work"].value eq "x", values without quotes, "True" for true.
+// It reports ErrInvalidFilter, with the place and what was expected. Filters
+// longer than 64 KiB or nested deeper than 64 are refused.
+func (t *ResourceType) ParseFilter(src string) (Filter, error) { return t.parseFilter(src, nil) }
+
+func (t *ResourceType) parseFilter(src string, d *dialect) (Filter, error) {
+	p := filterParser{t: t, d: d, src: src}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	f, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if p.space(); p.at < len(p.src) {
+		return nil, p.fail(p.at, "expected and, or, or the end, found %s", p.found())
+	}
+	return f, nil
+}
+
+// parseElementFilter parses the condition in the brackets of a value path on
+// parent: src begins after "[", and rest begins with the "]" that ends it. Names in
+// it are sub-attributes of parent; of a multi-valued attribute that is not
+// complex, "value" is the element.
+func (t *ResourceType) parseElementFilter(parent *node, src string, d *dialect) (f Filter, rest string, err error) {
+	p := filterParser{t: t, d: d, src: src}
+	if err := p.check(); err != nil {
+		return nil, "", err
+	}
+	if f, err = p.brackets(parent, 0); err != nil {
+		return nil, "", err
+	}
+	return f, src[p.at-1:], nil
+}
+
+// A filterParser is at a place in a filter. It is a recursive descent with one
+// method for each rule of the grammar:
+//
+//	or         = and *( "or" and )
+//	and        = term *( "and" term )
+//	term       = [ "not" ] "(" or ")" / attribute condition / attribute "[" or "]" [ [ "." name ] condition ]
+//	condition  = "pr" / operator literal
+//
+// The last part of a value path is no part of RFC 7644.
+type filterParser struct {
+	t      *ResourceType
+	d      *dialect
+	src    string
+	at     int
+	depth  int
+	within *node // the attribute in whose brackets the parser is
+}
+
+func (p *filterParser) check() error {
+	switch {
+	case len(p.src) > maxFilterBytes:
+		return Errorf(ErrInvalidFilter, "filter: longer than %d bytes", maxFilterBytes)
+	case !utf8.ValidString(p.src):
+		return Errorf(ErrInvalidFilter, "filter: invalid UTF-8")
+	case strings.IndexByte(p.src, 0) >= 0:
+		return Errorf(ErrInvalidFilter, "filter: NUL character")
+	}
+	return nil
+}
+
+func (p *filterParser) or() (Filter, error) {
+	f, err := p.and()
+	if err != nil || !p.keyword("or") {
+		return f, err
+	}
+	any := appendOr(nil, f)
+	for {
+		if f, err = p.and(); err != nil {
+			return nil, err
+		}
+		if any = appendOr(any, f); !p.keyword("or") {
+			return any, nil
+		}
+	}
+}
+
+func (p *filterParser) and() (Filter, error) {
+	f, err := p.term()
+	if err != nil || !p.keyword("and") {
+		return f, err
+	}
+	all := appendAnd(nil, f)
+	for {
+		if f, err = p.term(); err != nil {
+			return nil, err
+		}
+		if all = appendAnd(all, f); !p.keyword("and") {
+			return all, nil
+		}
+	}
+}
+
+// An And in an And is one And, as the parentheses around it mean nothing.
+func appendAnd(all And, f Filter) And {
+	if inner, ok := f.(And); ok {
+		return append(all, inner...)
+	}
+	return append(all, f)
+}
+
+func appendOr(any Or, f Filter) Or {
+	if inner, ok := f.(Or); ok {
+		return append(any, inner...)
+	}
+	return append(any, f)
+}
+
+func (p *filterParser) term() (Filter, error) {
+	p.space()
+	if p.take('(') {
+		return p.group()
+	}
+	at := p.at
+	name := p.name()
+	if name == "" {
+		return nil, p.fail(at, "expected an attribute, found %s", p.found())
+	}
+	p.space()
+	if strings.EqualFold(name, "not") && p.take('(') {
+		f, err := p.group()
+		if err != nil {
+			return nil, err
+		}
+		return Not{f}, nil
+	}
+	n, err := p.resolve(name, at)
+	if err != nil {
+		return nil, err
+	}
+	if p.take('[') {
+		return p.valuePath(n, at)
+	}
+	return p.condition(n, at)
+}
+
+// group parses what follows a parenthesis.
+func (p *filterParser) group() (Filter, error) {
+	open := p.at - 1
+	if p.depth++; p.depth > maxFilterDepth {
+		return nil, p.fail(open, "nested deeper than %d", maxFilterDepth)
+	}
+	f, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if p.depth--; !p.take(')') {
+		return nil, p.fail(p.at, `expected and, or, or ")", found %s`, p.found())
+	}
+	return f, nil
+}
+
+// brackets parses what follows a bracket after the attribute n.
+func (p *filterParser) brackets(n *node, at int) (Filter, error) {
+	switch {
+	case p.within != nil:
+		return nil, p.fail(at, "brackets cannot be nested")
+	case n.kind != kindComplex && !n.multi, n.parent.kind == kindComplex, n.place == inSchemas, n.place == inMeta:
+		return nil, p.fail(at, "%s takes no condition in brackets", n.path)
+	}
+	if p.depth++; p.depth > maxFilterDepth {
+		return nil, p.fail(at, "nested deeper than %d", maxFilterDepth)
+	}
+	p.within = n
+	f, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	p.within = nil
+	if p.depth--; !p.take(']') {
+		return nil, p.fail(p.at, `expected and, or, or "]", found %s`, p.found())
+	}
+	return f, nil
+}
+
+// valuePath parses what follows attr[. A condition after the brackets is one
+// more condition in them: emails[type eq "work"].value eq "x".
+func (p *filterParser) valuePath(n *node, at int) (Filter, error) {
+	f, err := p.brackets(n, at)
+	if err != nil {
+		return nil, err
+	}
+	after, sub := p.at, n
+	if p.take('.') {
+		at = p.at
+		name := p.name()
+		if sub = n.childString(name); sub == nil {
+			return nil, p.fail(at, "%s has no sub-attribute %q%s", n.path, clip(name), n.known())
+		}
+	} else if op, pr := operator(p.peek()); op == "" && !pr {
+		return someOf(n, f), nil
+	}
+	if !p.d.grants(ruleValuePathFilter) {
+		return nil, p.fail(after, "expected and, or, or the end after the brackets, found %s", p.found())
+	}
+	if _, pr := operator(p.peek()); pr && sub == n {
+		p.name()
+		return someOf(n, f), nil // there is an element
+	}
+	g, err := p.condition(sub, at)
+	if err != nil {
+		return nil, err
+	}
+	return someOf(n, appendAnd(appendAnd(nil, f), g)), nil
+}
+
+// someOf makes the filter of n[f]. A single condition needs no brackets, and
+// Stores need not know that it had them; but ne and not say something else
+// about an element than about all of them.
+func someOf(n *node, f Filter) Filter {
+	switch inner := f.(type) {
+	case Compare:
+		if inner.Op != Ne {
+			return f
+		}
+	case Present:
+		return f
+	}
+	return Some{Path{n}, f}
+}
+
+// condition parses what follows an attribute whose name is at the place given.
+func (p *filterParser) condition(n *node, at int) (Filter, error) {
+	word := p.peek()
+	op, pr := operator(word)
+	switch {
+	case pr:
+	case op == "" && strings.EqualFold(p.src[at:min(at+3, len(p.src))], "not"):
+		return nil, p.fail(at, `"not" wants parentheses: not (…)`)
+	case op == "":
+		return nil, p.fail(p.at, "expected eq, ne, co, sw, ew, gt, ge, lt, le or pr after %s, found %s", n.path, p.found())
+	case n.kind == kindExtension:
+		return nil, p.fail(at, "%s is an extension and can only be tested with pr", n.path)
+	case n.kind == kindComplex && n.value == nil:
+		return nil, p.fail(at, "%s is complex: name a sub-attribute%s", n.path, n.known())
+	case n.kind == kindComplex: // emails eq "x": RFC 7644 §3.4.2.2 shows it so
+		n = n.value
+	}
+	if why := n.unfilterable(); why != "" {
+		return nil, p.fail(at, "%s cannot be used in a filter: %s", n.path, why)
+	}
+	if pr {
+		p.at += len(word)
+		return Present{Path{n}}, nil
+	}
+	switch {
+	case (op == Co || op == Sw || op == Ew) && n.kind != kindString && n.kind != kindReference,
+		(op == Gt || op == Ge || op == Lt || op == Le) && (n.kind == kindBoolean || n.kind == kindBinary),
+		op != Eq && op != Ne && n.isVersion():
+		return nil, p.fail(p.at, "%s, of type %s, cannot be compared with %s", n.path, n.dataType(), op)
+	}
+	p.at += len(word)
+	return p.comparison(n, op)
+}
+
+// comparison parses the literal after an operator.
+func (p *filterParser) comparison(n *node, op Operator) (Filter, error) {
+	p.space()
+	at := p.at
+	text, quoted, err := p.literal()
+	if err != nil {
+		return nil, err
+	}
+	if !quoted && text == "null" || text == "" && (n.kind == kindString || n.kind == kindReference) {
+		// No attribute has such a value, so this asks whether there is one
+		// (RFC 7643 §2.5).
+		switch op {
+		case Eq:
+			return Not{Present{Path{n}}}, nil
+		case Ne:
+			return Present{Path{n}}, nil
+		}
+		return nil, p.fail(at, "%s cannot be compared with %s by %s", n.path, p.src[at:p.at], op)
+	}
+	v, expected := operandOf(n, text, quoted, p.d)
+	if expected != "" {
+		return nil, p.fail(at, "%s: expected %s, found %s", n.path, expected, clip(p.src[at:p.at]))
+	}
+	return Compare{Path{n}, op, v}, nil
+}
+
+// literal reads a string in quotes or the word up to the next space or closing
+// bracket.
+func (p *filterParser) literal() (text string, quoted bool, err error) {
+	start := p.at
+	if p.take('"') {
+		for ; p.at < len(p.src); p.at++ {
+			switch p.src[p.at] {
+			case '\\':
+				p.at++ // so the next byte ends nothing; jsontext looks at it
+			case '"':
+				p.at++
+				return p.unquote(start)
+			}
+		}
+		return "", true, p.fail(start, "string without an end")
+	}
+	for p.at < len(p.src) && !strings.ContainsRune(" \t)]", rune(p.src[p.at])) {
+		if b := p.src[p.at]; b < ' ' || b == '"' || b == '(' || b == '[' {
+			return "", false, p.fail(p.at, "unexpected %q in a value without quotes", b)
+		}
+		p.at++
+	}
+	if p.at == start {
+		return "", false, p.fail(start, "expected a value, found %s", p.found())
+	}
+	return p.src[start:p.at], false, nil
+}
+
+// unquote returns the text of the string literal from start to here.
+func (p *filterParser) unquote(start int) (text string, quoted bool, err error) {
+	literal := p.src[start:p.at]
+	if plain(literal[1 : len(literal)-1]) {
+		return literal[1 : len(literal)-1], true, nil
+	}
+	src := []byte(literal)
+	if _, _, err := jsontext.String(src, 0); err != nil {
+		return "", true, p.fail(start, "no JSON string: %s", clip(literal))
+	}
+	return jsontext.Unquote(src), true, nil
+}
+
+// plain reports whether nothing in a string is or needs an escape.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// resolve finds the attribute of a name that is at the place given.
+func (p *filterParser) resolve(name string, at int) (*node, error) {
+	in := p.within
+	if in == nil {
+		n := p.t.resolve(name)
+		if n == nil {
+			return nil, p.fail(at, "%s has no attribute %q%s", p.t.def.Name, clip(name), p.t.similar(name))
+		}
+		return n, nil
+	}
+	if in.kind != kindComplex {
+		if strings.EqualFold(name, "value") {
+			return in, nil
+		}
+		return nil, p.fail(at, `%s has no sub-attribute %q; "value" is an element`, in.path, clip(name))
+	}
+	n := in.childString(name)
+	if n == nil {
+		return nil, p.fail(at, "%s has no sub-attribute %q%s", in.path, clip(name), in.known())
+	}
+	return n, nil
+}
+
+// known lists the sub-attributes for an error.
+func (n *node) known() string {
+	if len(n.children) == 0 {
+		return ""
+	}
+	names := make([]string, len(n.children))
+	for i, c := range n.children {
+		names[i] = c.name
+	}
+	return " (it has " + strings.Join(names, ", ") + ")"
+}
+
+// similar names the attribute that a client may have meant, for an error:
+// givenName is at name.givenName, email is emails.
+func (t *ResourceType) similar(name string) string {
+	last := strings.TrimSuffix(name[strings.LastIndexAny(name, ".:")+1:], "s")
+	for n := range t.root.all {
+		if n.kind != kindExtension && strings.EqualFold(strings.TrimSuffix(n.name, "s"), last) {
+			return "; did you mean " + n.path + "?"
+		}
+	}
+	return ""
+}
+
+// unfilterable says why no filter may ask for the attribute; "" if it may.
+func (n *node) unfilterable() string {
+	for at := n; at.attr != nil; at = at.parent {
+		if at.attr.Returned == ReturnedNever || at.attr.Mutability == WriteOnly {
+			return "it is never returned"
+		}
+	}
+	switch {
+	case n.place == inMeta && n.name == "location",
+		n.name == "$ref" && (n.place == inMembers || n.place == inGroups || n.parent.serverRef):
+		return "it depends on the URL that the client uses"
+	case (n.place == inMembers || n.place == inGroups) && n.parent.kind == kindComplex && memberField(n) == noField:
+		return "only value, type and display are known of each"
+	}
+	return ""
+}
+
+// operator recognises an operator in any case; pr has no operand.
+func operator(word string) (op Operator, pr bool) {
+	if len(word) != 2 {
+		return "", false
+	}
+	switch [2]byte{word[0] | 0x20, word[1] | 0x20} {
+	case [2]byte{'p', 'r'}:
+		return "", true
+	case [2]byte{'e', 'q'}:
+		return Eq, false
+	case [2]byte{'n', 'e'}:
+		return Ne, false
+	case [2]byte{'c', 'o'}:
+		return Co, false
+	case [2]byte{'s', 'w'}:
+		return Sw, false
+	case [2]byte{'e', 'w'}:
+		return Ew, false
+	case [2]byte{'g', 't'}:
+		return Gt, false
+	case [2]byte{'g', 'e'}:
+		return Ge, false
+	case [2]byte{'l', 't'}:
+		return Lt, false
+	case [2]byte{'l', 'e'}:
+		return Le, false
+	}
+	return "", false
+}
+
+func (p *filterParser) space() {
+	for p.at < len(p.src) && (p.src[p.at] == ' ' || p.src[p.at] == '\t') {
+		p.at++
+	}
+}
+
+// take consumes b, if it comes next.
+func (p *filterParser) take(b byte) bool {
+	if p.at < len(p.src) && p.src[p.at] == b {
+		p.at++
+		return true
+	}
+	return false
+}
+
+// name consumes what may be a name, up to a space or a bracket.
+func (p *filterParser) name() string {
+	start := p.at
+	for p.at < len(p.src) && !strings.ContainsRune(" \t()[]\"", rune(p.src[p.at])) {
+		p.at++
+	}
+	return p.src[start:p.at]
+}
+
+// peek skips space and returns the letters that follow.
+func (p *filterParser) peek() string {
+	p.space()
+	end := p.at
+	for end < len(p.src) && 'a' <= p.src[end]|0x20 && p.src[end]|0x20 <= 'z' {
+		end++
+	}
+	return p.src[p.at:end]
+}
+
+// keyword consumes the word, if it comes next.
+func (p *filterParser) keyword(word string) bool {
+	if !strings.EqualFold(p.peek(), word) {
+		return false
+	}
+	p.at += len(word)
+	return true
+}
+
+// found shows what comes next, for an error.
+func (p *filterParser) found() string {
+	if p.at >= len(p.src) {
+		return "the end"
+	}
+	word, _, _ := strings.Cut(p.src[p.at:], " ")
+	return fmt.Sprintf("%q", clip(word))
+}
+
+func (p *filterParser) fail(at int, format string, args ...any) error {
+	return Errorf(ErrInvalidFilter, "filter, character %d: %s", utf8.RuneCountInString(p.src[:at])+1, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,113 @@
+package scim
+
+import "context"
+
+// Hooks tell the application what provisioning did. Embed [NoHooks] and write
+// the methods you need. The methods may be called concurrently, for different
+// resources and for the same one.
+//
+// Admit is asked before a change is stored. The others are told afterwards,
+// once per write, with what really changed; a request that changes nothing
+// tells nothing.
+//
+// Where the Store is a [Transactor] the others run inside the transaction of
+// the write: an error undoes the write and is answered as the Store's errors
+// are. The transaction may be retried, and the hook then runs again. Otherwise
+// the write stands when they run, their errors are only logged, and they are
+// told even if the client has gone. A hook must not call the Handler.
+type Hooks interface {
+	// Admit may refuse a valid change: a full plan, a blocked domain. Return
+	// Errorf(ErrForbidden, …) with a text for the customer's admin. It may be
+	// asked again if the change is retried.
+	Admit(ctx context.Context, e Event) error
+
+	OnUserStaged(ctx context.Context, e UserEvent) error      // a user that did not exist before
+	OnUserUpdated(ctx context.Context, e UserEvent) error     // attributes other than active changed
+	OnUserDeactivated(ctx context.Context, e UserEvent) error // active went from true to false: end the sessions
+	OnUserReactivated(ctx context.Context, e UserEvent) error // active went from false to true
+	OnUserDeleted(ctx context.Context, e UserEvent) error     // its memberships ended with it
+
+	OnGroupCreated(ctx context.Context, e GroupEvent) error
+	OnGroupUpdated(ctx context.Context, e GroupEvent) error // attributes changed, such as the name
+	OnGroupDeleted(ctx context.Context, e GroupEvent) error // its memberships ended with it
+
+	OnGroupMemberAdded(ctx context.Context, e MemberEvent) error   // one call per write, with the members really added
+	OnGroupMemberRemoved(ctx context.Context, e MemberEvent) error // one call per write, with the members really removed
+}
+
+// An Op is a kind of write.
+type Op string
+
+const (
+	OpCreate Op = "create"
+	OpUpdate Op = "update"
+	OpDelete Op = "delete"
+)
+
+// An Event is one write of one resource.
+type Event struct {
+	Op        Op
+	Principal Principal
+	Ref       Ref // its ID is empty in Admit of a create
+
+	// Before and After are the resource before and after the write; nil where
+	// there is none (Before of a create, After of a delete) and where the
+	// write did not need to read it (Before of a change of members alone, and
+	// then After in Admit too). Their Members are not read.
+	Before, After *Resource
+
+	// Delta is what the request asks for of the group's members. What it came
+	// to is told by OnGroupMemberAdded and OnGroupMemberRemoved.
+	Delta MemberDelta
+
+	// Changed names the top-level attributes and extensions whose values
+	// differ between Before and After, in canonical spelling.
+	Changed []string
+}
+
+// A UserEvent is an Event about a user.
+type UserEvent struct{ Event }
+
+// User returns the user after the write; of a deleted user, before it.
+func (e UserEvent) User() User { return either(e.After, e.Before).User() }
+
+// A GroupEvent is an Event about a group's own attributes.
+type GroupEvent struct{ Event }
+
+// Group returns the group after the write, without its members; of a deleted
+// group, before it.
+func (e GroupEvent) Group() Group { return either(e.After, e.Before).Group() }
+
+// A MemberEvent tells that members were added to a group, or removed from it.
+type MemberEvent struct {
+	Event
+	Members []Member // really added, or really removed
+}
+
+// Group returns the group after the write, without its members.
+func (e MemberEvent) Group() Group { return either(e.After, e.Before).Group() }
+
+func either(a, b *Resource) *Resource {
+	switch {
+	case a != nil:
+		return a
+	case b != nil:
+		return b
+	}
+	return &Resource{}
+}
+
+// NoHooks are Hooks that do nothing and refuse nothing.
+type NoHooks struct{}
+
+func (NoHooks) Admit(context.Context, Event) error                      { return nil }
+func (NoHooks) OnUserStaged(context.Context, UserEvent) error           { return nil }
+func (NoHooks) OnUserUpdated(context.Context, UserEvent) error          { return nil }
+func (NoHooks) OnUserDeactivated(context.Context, UserEvent) error      { return nil }
+func (NoHooks) OnUserReactivated(context.Context, UserEvent) error      { return nil }
+func (NoHooks) OnUserDeleted(context.Context, UserEvent) error          { return nil }
+func (NoHooks) OnGroupCreated(context.Context, GroupEvent) error        { return nil }
+func (NoHooks) OnGroupUpdated(context.Context, GroupEvent) error        { return nil }
+func (NoHooks) OnGroupDeleted(context.Context, GroupEvent) error        { return nil }
+func (NoHooks) OnGroupMemberAdded(context.Context, MemberEvent) error   { return nil }
+func (NoHooks) OnGroupMemberRemoved(context.Context, MemberEvent) error { return nil }

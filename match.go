@@ -1,0 +1,425 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/usherkit/scim/internal/jsontext"
+)
+
+// Match reports whether a resource satisfies a filter; a nil filter matches
+// everything. An error is one of r.Members or r.Groups, which count as empty
+// where they are nil.
+func Match(f Filter, r *Resource) (bool, error) {
+	if f == nil {
+		return true, nil
+	}
+	return match(f, r, nil)
+}
+
+// matchElement reports whether one element of a multi-valued attribute, as
+// canonical JSON, satisfies f as it is used inside of Some.
+func matchElement(f Filter, element string) bool {
+	ok, err := match(f, nil, &item{json: element})
+	return ok && err == nil
+}
+
+// Requires returns the comparison key that the attribute must have for f to
+// match, if f asks for one with eq, be it alone or and-ed with other
+// conditions. The path is a canonical one such as "userName", "id",
+// "emails.value" or "members.value". A Store narrows with it to the resources
+// whose Keys have the path and the key, to the one of that id, or to those of
+// which the resource of that id is a member, and leaves the rest to [Select].
+func Requires(f Filter, path string) (key string, ok bool) {
+	switch f := f.(type) {
+	case And:
+		for _, g := range f {
+			if key, ok = Requires(g, path); ok {
+				return key, true
+			}
+		}
+	case Some:
+		return Requires(f.Filter, path)
+	case Compare:
+		if f.Op == Eq && f.Path.String() == path {
+			return f.Value.key, true
+		}
+	}
+	return "", false
+}
+
+// needs returns what a filter asks about that is not in the Document.
+func needs(f Filter) (p Projection) {
+	of := func(q Projection) { p.Members, p.Groups = p.Members || q.Members, p.Groups || q.Groups }
+	path := func(n *node) Projection {
+		return Projection{Members: n != nil && n.place == inMembers, Groups: n != nil && n.place == inGroups}
+	}
+	switch f := f.(type) {
+	case And:
+		for _, g := range f {
+			of(needs(g))
+		}
+	case Or:
+		for _, g := range f {
+			of(needs(g))
+		}
+	case Not:
+		return needs(f.Filter)
+	case Compare:
+		return path(f.Path.n)
+	case Present:
+		return path(f.Path.n)
+	case Some:
+		return path(f.Path.n)
+	}
+	return p
+}
+
+// An item is the element that a filter in brackets looks at.
+type item struct {
+	json   string  // of an attribute in the Document
+	member *Member // of members or groups
+}
+
+func match(f Filter, r *Resource, in *item) (bool, error) {
+	switch f := f.(type) {
+	case And:
+		for _, g := range f {
+			if ok, err := match(g, r, in); !ok || err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	case Or:
+		for _, g := range f {
+			if ok, err := match(g, r, in); ok || err != nil {
+				return ok && err == nil, err
+			}
+		}
+		return false, nil
+	case Not:
+		ok, err := match(f.Filter, r, in)
+		return !ok && err == nil, err
+	case Present:
+		return has(f.Path.n, nil, r, in)
+	case Compare:
+		if f.Op != Ne {
+			return has(f.Path.n, &f, r, in)
+		}
+		f.Op = Eq
+		ok, err := has(f.Path.n, &f, r, in)
+		return !ok && err == nil, err
+	case Some:
+		return f.match(r, in)
+	}
+	return false, fmt.Errorf("scim: unknown filter %T", f)
+}
+
+var errNoPath = errors.New("scim: filter without a path")
+
+func (f Some) match(r *Resource, in *item) (bool, error) {
+	n := f.Path.n
+	switch {
+	case n == nil:
+		return false, errNoPath
+	case in != nil:
+		return false, errors.New("scim: filter with nested brackets")
+	case n.place == inMembers:
+		return f.matchSet(r.Members, n)
+	case n.place == inGroups:
+		return f.matchSet(r.Groups, n)
+	}
+	raw, _ := r.Document.at(n)
+	for element := range elements(raw) {
+		if ok, err := match(f.Filter, nil, &item{json: element}); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (f Some) matchSet(set Set, n *node) (bool, error) {
+	if set == nil {
+		return false, nil
+	}
+	if id, ok := Requires(f.Filter, n.value.path); ok { // spares walking a large group in vain
+		if has, err := set.Has(id); !has || err != nil {
+			return false, err
+		}
+	}
+	for m, err := range set.All() {
+		if err != nil {
+			return false, err
+		}
+		if ok, err := match(f.Filter, nil, &item{member: &m}); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// has reports whether n has a value that satisfies c, or any if c is nil.
+func has(n *node, c *Compare, r *Resource, in *item) (bool, error) {
+	switch {
+	case n == nil:
+		return false, errNoPath
+	case in != nil && in.member != nil:
+		return c.text(in.member.text(n)), nil
+	case in != nil && n.parent.kind == kindComplex:
+		raw, _ := memberOf(in.json, n.name)
+		return c.anyOf(raw), nil
+	case in != nil:
+		return c.anyOf(in.json), nil
+	}
+	switch n.place {
+	case inID:
+		return c.text(r.ID), nil
+	case inMeta:
+		return c.meta(n, r), nil
+	case inSchemas:
+		return c.schemas(n, r), nil
+	case inMembers:
+		return c.set(n, r.Members)
+	case inGroups:
+		return c.set(n, r.Groups)
+	}
+	for raw := range r.Document.values(n) {
+		if c.json(raw) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// anyOf reports whether canonical JSON, or if it is an array an element of
+// it, satisfies c.
+func (c *Compare) anyOf(raw string) bool {
+	for v := range elements(raw) {
+		if c.json(v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Compare) meta(n *node, r *Resource) bool {
+	switch n.name {
+	case "meta":
+		return c == nil
+	case "resourceType":
+		return c.text(r.Type)
+	case "version":
+		return c.text(r.Version)
+	case "created":
+		return c.time(r.Created)
+	case "lastModified":
+		return c.time(r.LastModified)
+	}
+	return false
+}
+
+// schemas looks at the URIs of the type and of the extensions with data.
+func (c *Compare) schemas(n *node, r *Resource) bool {
+	root := n.parent
+	if c.text(root.name) {
+		return true
+	}
+	for _, e := range root.children {
+		if e.kind != kindExtension {
+			continue
+		}
+		if _, ok := r.Document.Get(e.name); ok && c.text(e.name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Compare) set(n *node, set Set) (bool, error) {
+	if set == nil {
+		return false, nil
+	}
+	if c != nil && c.Op == Eq && n == n.parent.value {
+		return set.Has(c.Value.key)
+	}
+	for m, err := range set.All() {
+		if err != nil {
+			return false, err
+		}
+		if c.text(m.text(n)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+type field uint8
+
+const (
+	noField field = iota
+	fieldID
+	fieldType
+	fieldDisplay
+)
+
+// memberField says which field of a Member a sub-attribute of members or
+// groups shows.
+func memberField(n *node) field {
+	switch {
+	case n == n.parent.value:
+		return fieldID
+	case n == n.parent.typ:
+		return fieldType
+	case n.name == "display":
+		return fieldDisplay
+	}
+	return noField
+}
+
+// text returns what n, members or groups or a sub-attribute, shows of m.
+func (m *Member) text(n *node) string {
+	if n.kind == kindComplex {
+		return m.ID
+	}
+	switch memberField(n) {
+	case fieldID:
+		return m.ID
+	case fieldType:
+		if n.place == inGroups {
+			return "direct" // RFC 7643 §4.1.2: as opposed to through a nested group
+		}
+		return m.Type
+	case fieldDisplay:
+		return m.Display
+	}
+	return ""
+}
+
+// json reports whether a value in canonical JSON satisfies c. Ne is none of
+// the operators here: it is about all values.
+func (c *Compare) json(raw string) bool {
+	if c == nil {
+		return filled(raw)
+	}
+	switch c.Path.n.kind {
+	case kindBoolean:
+		return raw == c.Value.text
+	case kindInteger:
+		a, _ := strconv.ParseInt(raw, 10, 64)
+		b, _ := strconv.ParseInt(c.Value.text, 10, 64)
+		return ordered(c.Op, a < b, a == b)
+	case kindDecimal:
+		v, _ := strconv.ParseFloat(raw, 64)
+		return ordered(c.Op, v < c.Value.num, v == c.Value.num)
+	}
+	if len(raw) < 2 || raw[0] != '"' {
+		return false
+	}
+	text := jsontext.UnquoteString(raw)
+	if c.Path.n.kind == kindDateTime {
+		v, ok := parseDateTime(text)
+		return ok && c.time(v)
+	}
+	return c.text(text)
+}
+
+func (c *Compare) time(v time.Time) bool {
+	if c == nil {
+		return !v.IsZero()
+	}
+	return ordered(c.Op, v.Before(c.Value.at), v.Equal(c.Value.at))
+}
+
+// text reports whether a string satisfies c; the empty one is no value.
+func (c *Compare) text(v string) bool {
+	if v == "" || c == nil {
+		return v != ""
+	}
+	want := c.Value.key
+	ascii, upper := letters(v)
+	switch {
+	case !ascii:
+		v = comparisonKey(v, c.Path.n.exact)
+	case upper && !c.Path.n.exact:
+		return c.folded(v, want)
+	}
+	switch c.Op {
+	case Eq:
+		return v == want
+	case Co:
+		return strings.Contains(v, want)
+	case Sw:
+		return strings.HasPrefix(v, want)
+	case Ew:
+		return strings.HasSuffix(v, want)
+	}
+	return ordered(c.Op, v < want, v == want)
+}
+
+// folded is text for ASCII with capitals, without making a lower-case copy.
+func (c *Compare) folded(v, want string) bool {
+	switch c.Op {
+	case Eq:
+		return len(v) == len(want) && hasPrefixFold(v, want)
+	case Sw:
+		return hasPrefixFold(v, want)
+	case Ew:
+		return len(v) >= len(want) && hasPrefixFold(v[len(v)-len(want):], want)
+	case Co:
+		if len(v) > 256 { // the search below takes the time of the product of the lengths
+			return strings.Contains(strings.ToLower(v), want)
+		}
+		for i := 0; i+len(want) <= len(v); i++ {
+			if hasPrefixFold(v[i:], want) {
+				return true
+			}
+		}
+		return false
+	}
+	i := 0
+	for i < len(v) && i < len(want) && lower(v[i]) == want[i] {
+		i++
+	}
+	if i == len(v) || i == len(want) {
+		return ordered(c.Op, len(v) < len(want), len(v) == len(want))
+	}
+	return ordered(c.Op, lower(v[i]) < want[i], false)
+}
+
+func hasPrefixFold(v, want string) bool {
+	if len(v) < len(want) {
+		return false
+	}
+	for i := range len(want) {
+		if lower(v[i]) != want[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		b += 'a' - 'A'
+	}
+	return b
+}
+
+func ordered(op Operator, less, equal bool) bool {
+	switch op {
+	case Eq:
+		return equal
+	case Lt:
+		return less
+	case Le:
+		return less || equal
+	case Gt:
+		return !less && !equal
+	case Ge:
+		return !less
+	}
+	return false
+}

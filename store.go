@@ -1,0 +1,107 @@
+package scim
+
+import "context"
+
+// A Store keeps resources. Its methods may be called concurrently.
+//
+// The Store decides facts: ids, versions, times, uniqueness, and what a change
+// really changed. The Handler decides meaning: what it hands over is checked
+// against the schema and in canonical form.
+//
+// A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or
+// ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as
+// an [Error] with a Detail for the client. Any other error is answered 500, and
+// its text reaches only the log. A call that reports an error has changed
+// nothing. Every Ref and Query names a tenant; no call sees another tenant's
+// resources. Package storetest checks all of this.
+type Store interface {
+	// Create stores a resource of ref's tenant and type with the Document and
+	// Keys of c and the members c adds; ref has no ID yet. The Store gives it
+	// an ID, which is never reused and needs no escape in a URL path, a
+	// Version and its times. If a Key that must be unique is taken, it reports
+	// ErrUniqueness.
+	Create(ctx context.Context, ref Ref, c Change) (*Updated, error)
+
+	// Get returns a resource. Members and Groups are nil unless p wants them.
+	Get(ctx context.Context, ref Ref, p Projection) (*Resource, error)
+
+	// List returns the page that q asks for, in the order of creation, and the
+	// number of all matches. A Store that cannot evaluate q.Filter, or only
+	// part of it, narrows with what it can and returns [Select] of the rest.
+	List(ctx context.Context, q Query) (*Page, error)
+
+	// Update makes one atomic change. A change that changes nothing (members
+	// added that are present, members removed that are not) keeps the version
+	// and the time.
+	Update(ctx context.Context, ref Ref, c Change) (*Updated, error)
+
+	// Delete removes a resource and its memberships: it is no longer a member
+	// of any group. A version that is not empty must be the current one.
+	// Afterwards its unique values can be used again.
+	Delete(ctx context.Context, ref Ref, version string) error
+}
+
+// A Transactor is a Store that can make several calls one.
+type Transactor interface {
+	Store
+
+	// InTx calls fn with a Store whose writes all take effect when fn returns
+	// nil, and otherwise not at all. The context handed to fn is the one to
+	// use inside. InTx may call fn again if the transaction must be retried.
+	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
+}
+
+// A Query asks for a page of the resources of one type.
+type Query struct {
+	Tenant, Type  string
+	Filter        Filter // nil matches everything
+	Offset, Limit int    // Limit 0: only the total is wanted
+	Projection    Projection
+}
+
+// A Page is part of the resources that match a Query.
+type Page struct {
+	Total     int // of all matches
+	Resources []*Resource
+}
+
+// A Projection says which parts of a resource are wanted that a Store keeps
+// apart from its Document. The Document is always wanted.
+type Projection struct {
+	Members bool // Resource.Members
+	Groups  bool // Resource.Groups
+}
+
+// A Change is one write. Its zero parts leave things as they are.
+type Change struct {
+	Version  string   // if not empty, the version the resource must still have; else ErrVersion
+	Document Document // unless zero, replaces the stored one, and then Keys replace the stored ones
+	Keys     []Key
+	Members  MemberDelta
+}
+
+// IsZero reports whether c leaves everything as it is.
+func (c Change) IsZero() bool { return c.Document.IsZero() && c.Members.IsZero() }
+
+// A MemberDelta is a change of a set of members, of the size of the request
+// and never of the group. No id is in both Add and Remove.
+type MemberDelta struct {
+	Reset  bool     // drop the members that Add does not name
+	Add    []Member // adding a present member does nothing, and naming one twice adds it once
+	Remove []string // removing an absent member does nothing
+
+	// Types are the resource types that a member may have; nil means any. A
+	// member to add that does not exist in the tenant, is of a type not among
+	// Types, or of another type than its Type says, is ErrInvalidValue.
+	Types []string
+}
+
+// IsZero reports whether d changes nothing.
+func (d MemberDelta) IsZero() bool { return !d.Reset && len(d.Add) == 0 && len(d.Remove) == 0 }
+
+// Updated is what a Change came to.
+type Updated struct {
+	Resource *Resource // as stored; its Members and Groups may be nil
+	Added    []Member  // the members that were not there before
+	Removed  []Member  // the members that are no longer there
+}
