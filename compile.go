@@ -53,6 +53,7 @@ type node struct {
 	rank   int // among its siblings; canonical documents are in this order
 
 	readOnly  bool
+	veiled    bool // a plain answer leaves out something below it
 	serverRef bool // a $ref beside a value, to a SCIM resource: the Handler writes it, clients' are dropped
 	unique    bool
 	exact     bool // caseExact, or of a kind that has no case
@@ -315,6 +316,9 @@ func (t *ResourceType) link() error {
 		}
 		if n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Returned == ReturnedRequest || n.attr.Mutability == WriteOnly) {
 			t.hidden = append(t.hidden, n)
+			for outer := n.parent; outer != nil; outer = outer.parent {
+				outer.veiled = true
+			}
 		}
 	}
 	return nil

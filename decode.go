@@ -20,6 +20,10 @@ import (
 type decodeOptions struct {
 	dialect  *dialect
 	maxDepth int // 0: defaultMaxDepth
+
+	// onePrimary refuses a second primary element whatever the dialect, as in
+	// the value of a PATCH, where the last operation is to win.
+	onePrimary bool
 }
 
 const defaultMaxDepth = 32
@@ -37,9 +41,11 @@ type decoder struct {
 	t     *ResourceType // nil while a single value is decoded
 	src   []byte
 	at    int
+	depth int // how many objects and arrays are open
 	dst   []byte
 	spare []byte     // for putting an object's members in order
 	parts []part     // members of the objects begun, innermost last
+	from  *node      // where trail begins: the node a single value is decoded for, or the root
 	trail []waypoint // where the decoder is, for messages
 	decodeOptions
 
@@ -48,15 +54,15 @@ type decoder struct {
 }
 
 // part is a member of an object: dst[start:end] is a comma, its name, a colon
-// and its value; nothing where it has no value.
-type part struct {
-	n          *node
-	start, end int
-}
+// and its value; nothing where it has no value. It names its node by rank
+// among the object's children: what holds no pointer costs the garbage
+// collector nothing.
+type part struct{ rank, start, end int32 }
 
+// waypoint is a step from a node to a child of it.
 type waypoint struct {
-	n     *node
-	index int // in a multi-valued attribute; -1: not there
+	rank  int32
+	index int32 // in a multi-valued attribute; -1: not there
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
@@ -67,7 +73,7 @@ func (t *ResourceType) decode(src []byte, o decodeOptions) (decoded, error) {
 	c := decoders.Get().(*decoder)
 	defer c.release()
 	c.begin(src, o)
-	c.t = t
+	c.t, c.from = t, t.root
 	if c.at = jsontext.Space(src, 0); c.at >= len(src) || src[c.at] != '{' {
 		return decoded{}, Errorf(ErrInvalidSyntax, "the body must be a JSON object with the attributes of a %s", t.def.Name)
 	}
@@ -100,6 +106,7 @@ func decodeOne(n *node, src []byte, o decodeOptions, how func(*decoder, *node) (
 	c := decoders.Get().(*decoder)
 	defer c.release()
 	c.begin(src, o)
+	c.from = n.parent
 	c.enter(n)
 	present, err := how(c, n)
 	if err == nil {
@@ -117,6 +124,7 @@ func decodeMembers(n *node, src []byte, o decodeOptions) ([]Member, error) {
 	c := decoders.Get().(*decoder)
 	defer c.release()
 	c.begin(src, o)
+	c.from = n.parent
 	c.enter(n)
 	err := c.members(n)
 	if err == nil {
@@ -148,48 +156,49 @@ func (c *decoder) end() error {
 	return nil
 }
 
-func (c *decoder) enter(n *node) { c.trail = append(c.trail, waypoint{n, -1}) }
+func (c *decoder) enter(n *node) { c.trail = append(c.trail, waypoint{int32(n.rank), -1}) }
 func (c *decoder) leave()        { c.trail = c.trail[:len(c.trail)-1] }
+
+// index says which element of the attribute the decoder is at; -1: none.
+func (c *decoder) index(i int) { c.trail[len(c.trail)-1].index = int32(i) }
 
 // where names the attribute the decoder is at: emails[1].primary.
 func (c *decoder) where() string {
 	var b strings.Builder
-	for i, at := range c.trail {
+	at := c.from
+	for i, step := range c.trail {
+		n := at.children[step.rank]
 		switch {
-		case i == 0 || at.n.parent != c.trail[i-1].n:
-			b.WriteString(at.n.path)
-		case c.trail[i-1].n.kind == kindExtension:
-			b.WriteString(":" + at.n.name)
+		case i == 0:
+			b.WriteString(n.path)
+		case at.kind == kindExtension:
+			b.WriteString(":" + n.name)
 		default:
-			b.WriteString("." + at.n.name)
+			b.WriteString("." + n.name)
 		}
-		if at.index >= 0 {
-			b.WriteString("[" + strconv.Itoa(at.index) + "]")
+		if step.index >= 0 {
+			b.WriteString("[" + strconv.Itoa(int(step.index)) + "]")
 		}
+		at = n
 	}
 	return b.String()
 }
 
-// wrong reports a value that does not fit the attribute.
+// wrong reports that the value at the decoder's place does not fit the
+// attribute.
 func (c *decoder) wrong(expected string) error {
-	return Errorf(ErrInvalidValue, "%s: expected %s, got %s", c.where(), expected, c.got())
-}
-
-// got describes the value at the decoder's place.
-func (c *decoder) got() string {
-	c.at = jsontext.Space(c.src, c.at)
-	end, err := jsontext.Value(c.src, c.at, c.maxDepth)
-	if err != nil {
-		return "broken JSON"
+	start := jsontext.Space(c.src, c.at)
+	if err := c.skip(); err != nil {
+		return err
 	}
-	switch value := string(c.src[c.at:end]); value[0] {
+	got := string(c.src[start:c.at])
+	switch got[0] {
 	case '{':
-		return "an object"
+		got = "an object"
 	case '[':
-		return "an array"
-	default:
-		return clip(value)
+		got = "an array"
 	}
+	return Errorf(ErrInvalidValue, "%s: expected %s, got %s", c.where(), expected, clip(got))
 }
 
 func (c *decoder) syntax(err error) error {
@@ -211,7 +220,7 @@ func (c *decoder) peek() byte {
 }
 
 func (c *decoder) skip() error {
-	end, err := jsontext.Value(c.src, c.at, c.maxDepth)
+	end, err := jsontext.Value(c.src, c.at, c.maxDepth-c.depth)
 	if err != nil {
 		return c.syntax(err)
 	}
@@ -226,6 +235,7 @@ func (c *decoder) object(n *node) (bool, error) {
 		return false, c.wrong("an object")
 	}
 	c.at++
+	c.depth++
 	open, first := len(c.dst), len(c.parts)
 	var unknown jsontext.Names
 	for more := c.peek() != '}'; more; {
@@ -261,6 +271,7 @@ func (c *decoder) object(n *node) (bool, error) {
 	if c.at, err = jsontext.Expect(c.src, c.at, '}', "a comma or }"); err != nil {
 		return false, c.syntax(err)
 	}
+	c.depth--
 	return c.close(n, open, first)
 }
 
@@ -303,7 +314,7 @@ func (c *decoder) member(n *node) error {
 	if !present {
 		c.dst = c.dst[:start]
 	}
-	c.parts = append(c.parts, part{n, start, len(c.dst)})
+	c.parts = append(c.parts, part{int32(n.rank), int32(start), int32(len(c.dst))})
 	return nil
 }
 
@@ -313,9 +324,9 @@ func (c *decoder) close(n *node, open, first int) (bool, error) {
 	parts := c.parts[first:]
 	ordered := true
 	for i := 1; i < len(parts); i++ {
-		for k := i; k > 0 && parts[k].n.rank <= parts[k-1].n.rank; k-- {
-			if parts[k].n == parts[k-1].n {
-				return false, Errorf(ErrInvalidSyntax, "%s is given twice", parts[k].n.path)
+		for k := i; k > 0 && parts[k].rank <= parts[k-1].rank; k-- {
+			if parts[k].rank == parts[k-1].rank {
+				return false, Errorf(ErrInvalidSyntax, "%s is given twice", n.children[parts[k].rank].path)
 			}
 			parts[k], parts[k-1] = parts[k-1], parts[k]
 			ordered = false
@@ -331,9 +342,9 @@ func (c *decoder) close(n *node, open, first int) (bool, error) {
 		c.spare = append(c.spare[:0], c.dst[open:]...)
 		c.dst = c.dst[:open]
 		for i, p := range parts {
-			parts[i].start = len(c.dst)
-			c.dst = append(c.dst, c.spare[p.start-open:p.end-open]...)
-			parts[i].end = len(c.dst)
+			parts[i].start = int32(len(c.dst))
+			c.dst = append(c.dst, c.spare[int(p.start)-open:int(p.end)-open]...)
+			parts[i].end = int32(len(c.dst))
 		}
 	}
 	if len(c.dst) == open {
@@ -352,10 +363,10 @@ func (c *decoder) close(n *node, open, first int) (bool, error) {
 func (c *decoder) hollow(n *node, parts []part) bool {
 	some, content, valueCleared := false, false, false
 	for _, p := range parts {
-		switch {
+		switch sub := n.children[p.rank]; {
 		case p.start == p.end:
-			valueCleared = valueCleared || p.n == n.value
-		case n.multi && (p.n == n.typ || p.n == n.primary):
+			valueCleared = valueCleared || sub == n.value
+		case n.multi && (sub == n.typ || sub == n.primary):
 			some = true
 		default:
 			some, content = true, true
@@ -375,9 +386,10 @@ func (c *decoder) hollow(n *node, parts []part) bool {
 // note remembers what a later step wants to know of the body.
 func (c *decoder) note(parts []part) {
 	for _, p := range parts {
-		c.out.active = c.out.active || p.n == c.t.active
+		n := c.t.root.children[p.rank]
+		c.out.active = c.out.active || n == c.t.active
 		if len(c.t.hidden) > 0 {
-			c.out.named = append(c.out.named, p.n)
+			c.out.named = append(c.out.named, n)
 		}
 	}
 }
@@ -389,10 +401,14 @@ func (c *decoder) finish(parts []part) Document {
 			n++
 		}
 	}
-	d := Document{raw: string(c.dst), spans: make([]span, 0, n)}
+	d := Document{raw: string(c.dst)}
+	if n > 0 {
+		d.spans = make([]span, 0, n)
+	}
 	for _, p := range parts {
 		if p.start < p.end {
-			d.spans = append(d.spans, span{uint32(p.start + 1), uint32(p.start + len(p.n.name) + 4), uint32(p.end)})
+			value := int(p.start) + len(`,"":`) + len(c.t.root.children[p.rank].name)
+			d.spans = append(d.spans, span{uint32(p.start + 1), uint32(value), uint32(p.end)})
 		}
 	}
 	return d
@@ -423,9 +439,10 @@ func (c *decoder) null() (err error) {
 func (c *decoder) list(n *node) (bool, error) {
 	open := len(c.dst)
 	c.at++
+	c.depth++
 	primary, before := false, distinct{}
 	for i, more := 0, c.peek() != ']'; more; i++ {
-		c.trail[len(c.trail)-1].index = i
+		c.index(i)
 		start := len(c.dst)
 		c.dst = append(c.dst, ',')
 		present, err := false, error(nil)
@@ -438,7 +455,7 @@ func (c *decoder) list(n *node) (bool, error) {
 			return false, err
 		}
 		if present && n.primary != nil {
-			err = c.onePrimary(n, start+1, &primary)
+			err = c.checkPrimary(n, start+1, &primary)
 		}
 		if err != nil {
 			return false, err
@@ -450,7 +467,8 @@ func (c *decoder) list(n *node) (bool, error) {
 			c.at++
 		}
 	}
-	c.trail[len(c.trail)-1].index = -1
+	c.index(-1)
+	c.depth--
 	var err error
 	if c.at, err = jsontext.Expect(c.src, c.at, ']', "a comma or ]"); err != nil {
 		return false, c.syntax(err)
@@ -502,8 +520,8 @@ func (s *distinct) add(before, element []byte) bool {
 	}
 }
 
-// onePrimary keeps a second element from being primary (RFC 7643 §2.4).
-func (c *decoder) onePrimary(n *node, start int, have *bool) error {
+// checkPrimary keeps a second element from being primary (RFC 7643 §2.4).
+func (c *decoder) checkPrimary(n *node, start int, have *bool) error {
 	const isTrue = `"primary":true`
 	at := bytes.Index(c.dst[start:], []byte(isTrue)) // an escaped quote would have a backslash before it
 	switch {
@@ -512,7 +530,7 @@ func (c *decoder) onePrimary(n *node, start int, have *bool) error {
 	case !*have:
 		*have = true
 		return nil
-	case !c.dialect.grants(ruleSecondPrimary):
+	case c.onePrimary || !c.dialect.grants(ruleSecondPrimary):
 		return Errorf(ErrInvalidValue, "%s: only one element may be primary", n.path)
 	}
 	tail := string(c.dst[start+at+len(isTrue):])
@@ -769,7 +787,8 @@ func parseBoolean(s string) (v, ok bool) {
 func parseDateTime(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if v, err := time.Parse(layout, s); err == nil {
-			return v, true
+			year := v.UTC().Year()
+			return v, 0 < year && year < 10_000
 		}
 	}
 	return time.Time{}, false
@@ -800,8 +819,9 @@ func (c *decoder) members(n *node) error {
 		return c.oneMember(n)
 	}
 	c.at++
+	c.depth++
 	for i, more := 0, c.peek() != ']'; more; i++ {
-		c.trail[len(c.trail)-1].index = i
+		c.index(i)
 		if err := c.oneMember(n); err != nil {
 			return err
 		}
@@ -809,7 +829,8 @@ func (c *decoder) members(n *node) error {
 			c.at++
 		}
 	}
-	c.trail[len(c.trail)-1].index = -1
+	c.index(-1)
+	c.depth--
 	var err error
 	c.at, err = jsontext.Expect(c.src, c.at, ']', "a comma or ]")
 	return c.syntax(err)
@@ -843,8 +864,13 @@ func (c *decoder) oneMember(n *node) error {
 			}
 			if sub == n.value {
 				m.ID = jsontext.Unquote(value)
-			} else {
-				m.Type = jsontext.Unquote(value)
+				continue
+			}
+			m.Type = jsontext.Unquote(value)
+			for _, known := range sub.attr.CanonicalValues {
+				if strings.EqualFold(known, m.Type) {
+					m.Type = known
+				}
 			}
 		}
 	default:
@@ -915,22 +941,28 @@ func (t *ResourceType) knows(literal []byte) bool {
 }
 
 // checkRequired reports the first required attribute that has no value
-// (RFC 7643 §2.2): of the type, and of each object in the document.
+// (RFC 7643 §2.2).
 func (t *ResourceType) checkRequired(d Document) error {
+	if n := t.lacking(d); n != nil {
+		return missing(n.path)
+	}
+	return nil
+}
+
+// lacking returns the first required attribute that has no value or an empty
+// one: of the type, or of an object in the document. It is nil if all are there.
+func (t *ResourceType) lacking(d Document) *node {
 	for _, n := range t.required {
-		if _, ok := d.Get(n.name); !ok && n.place == inDocument {
-			return missing(n.path)
+		if v, ok := d.Get(n.name); n.place == inDocument && (!ok || v == `""`) {
+			return n
 		}
 	}
 	for _, n := range t.demanding {
-		value, ok := d.at(n)
-		if !ok {
-			continue
-		}
+		value, _ := d.at(n)
 		for element := range elements(value) {
 			for _, sub := range n.required {
-				if _, ok := memberOf(element, sub.name); !ok {
-					return missing(sub.path)
+				if v, ok := memberOf(element, sub.name); !ok || v == `""` {
+					return sub
 				}
 			}
 		}

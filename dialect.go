@@ -32,6 +32,7 @@ const (
 	ruleUnquoted                    // a filter value without quotes: Microsoft's tutorial (externalId eq jyoung)
 	ruleFilterBoolean               // primary eq "True" in a filter or value path: Entra's roles[primary eq "True"]
 	ruleBothProjections             // attributes together with excludedAttributes: attributes wins
+	ruleNoOperations                // a PATCH whose Operations is empty: Microsoft's validator
 	ruleCount
 )
 
@@ -39,7 +40,7 @@ var ruleNames = [ruleCount]string{
 	"stringBoolean", "stringNumber", "bareNumber", "wrapped", "loneElement", "bareValue", "emptyString", "emptyElement",
 	"secondPrimary", "unknownName", "unknownSchema", "schemasMissing", "patchSchemas", "operationsCase", "pathKeys",
 	"filteredKeys", "createElement", "removeValue", "readOnlyIgnored", "jsonInValue", "valuePathFilter", "unquoted",
-	"filterBoolean", "bothProjections",
+	"filterBoolean", "bothProjections", "noOperations",
 }
 
 func (r rule) String() string { return ruleNames[r] }

@@ -11,7 +11,7 @@ import (
 // The bounds of a filter whatever the caller allows. Options.MaxFilter is the
 // bound for clients.
 const (
-	maxFilterBytes = 64 << 10
+	maxFilterBytes = 1 << 20
 	maxFilterDepth = 64 // of parentheses and brackets
 )
 
@@ -19,7 +19,7 @@ const (
 // takes what identity providers write besides the RFC's grammar:
 // emails[type eq "work"].value eq "x", values without quotes, "True" for true.
 // It reports ErrInvalidFilter, with the place and what was expected. Filters
-// longer than 64 KiB or nested deeper than 64 are refused.
+// longer than 1 MiB or nested deeper than 64 are refused.
 func (t *ResourceType) ParseFilter(src string) (Filter, error) { return t.parseFilter(src, nil) }
 
 func (t *ResourceType) parseFilter(src string, d *dialect) (Filter, error) {
@@ -87,13 +87,13 @@ func (p *filterParser) or() (Filter, error) {
 	if err != nil || !p.keyword("or") {
 		return f, err
 	}
-	any := appendOr(nil, f)
+	some := appendOr(nil, f)
 	for {
 		if f, err = p.and(); err != nil {
 			return nil, err
 		}
-		if any = appendOr(any, f); !p.keyword("or") {
-			return any, nil
+		if some = appendOr(some, f); !p.keyword("or") {
+			return some, nil
 		}
 	}
 }
@@ -122,11 +122,11 @@ func appendAnd(all And, f Filter) And {
 	return append(all, f)
 }
 
-func appendOr(any Or, f Filter) Or {
+func appendOr(some Or, f Filter) Or {
 	if inner, ok := f.(Or); ok {
-		return append(any, inner...)
+		return append(some, inner...)
 	}
-	return append(any, f)
+	return append(some, f)
 }
 
 func (p *filterParser) term() (Filter, error) {
@@ -139,13 +139,14 @@ func (p *filterParser) term() (Filter, error) {
 	if name == "" {
 		return nil, p.fail(at, "expected an attribute, found %s", p.found())
 	}
-	p.space()
-	if strings.EqualFold(name, "not") && p.take('(') {
-		f, err := p.group()
-		if err != nil {
-			return nil, err
+	if strings.EqualFold(name, "not") {
+		if p.space(); p.take('(') {
+			f, err := p.group()
+			if err != nil {
+				return nil, err
+			}
+			return Not{f}, nil
 		}
-		return Not{f}, nil
 	}
 	n, err := p.resolve(name, at)
 	if err != nil {
@@ -206,9 +207,8 @@ func (p *filterParser) valuePath(n *node, at int) (Filter, error) {
 	after, sub := p.at, n
 	if p.take('.') {
 		at = p.at
-		name := p.name()
-		if sub = n.childString(name); sub == nil {
-			return nil, p.fail(at, "%s has no sub-attribute %q%s", n.path, clip(name), n.known())
+		if sub, err = p.subAttribute(n, p.name(), at); err != nil {
+			return nil, err
 		}
 	} else if op, pr := operator(p.peek()); op == "" && !pr {
 		return someOf(n, f), nil
@@ -216,9 +216,9 @@ func (p *filterParser) valuePath(n *node, at int) (Filter, error) {
 	if !p.d.grants(ruleValuePathFilter) {
 		return nil, p.fail(after, "expected and, or, or the end after the brackets, found %s", p.found())
 	}
-	if _, pr := operator(p.peek()); pr && sub == n {
-		p.name()
-		return someOf(n, f), nil // there is an element
+	if word := p.peek(); sub == n && strings.EqualFold(word, "pr") { // there is such an element
+		p.at += len(word)
+		return someOf(n, f), nil
 	}
 	g, err := p.condition(sub, at)
 	if err != nil {
@@ -248,8 +248,6 @@ func (p *filterParser) condition(n *node, at int) (Filter, error) {
 	op, pr := operator(word)
 	switch {
 	case pr:
-	case op == "" && strings.EqualFold(p.src[at:min(at+3, len(p.src))], "not"):
-		return nil, p.fail(at, `"not" wants parentheses: not (…)`)
 	case op == "":
 		return nil, p.fail(p.at, "expected eq, ne, co, sw, ew, gt, ge, lt, le or pr after %s, found %s", n.path, p.found())
 	case n.kind == kindExtension:
@@ -272,7 +270,9 @@ func (p *filterParser) condition(n *node, at int) (Filter, error) {
 		op != Eq && op != Ne && n.isVersion():
 		return nil, p.fail(p.at, "%s, of type %s, cannot be compared with %s", n.path, n.dataType(), op)
 	}
-	p.at += len(word)
+	if p.at += len(word); !p.take(' ') && p.at < len(p.src) {
+		return nil, p.fail(p.at, "expected a space and a value after %s, found %s", op, p.found())
+	}
 	return p.comparison(n, op)
 }
 
@@ -284,22 +284,27 @@ func (p *filterParser) comparison(n *node, op Operator) (Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !quoted && text == "null" || text == "" && (n.kind == kindString || n.kind == kindReference) {
-		// No attribute has such a value, so this asks whether there is one
-		// (RFC 7643 §2.5).
-		switch op {
-		case Eq:
-			return Not{Present{Path{n}}}, nil
-		case Ne:
-			return Present{Path{n}}, nil
-		}
-		return nil, p.fail(at, "%s cannot be compared with %s by %s", n.path, p.src[at:p.at], op)
+	if !quoted && text == "null" || text == "" && (op == Eq || op == Ne) && (n.kind == kindString || n.kind == kindReference) {
+		return without(Path{n}, op), nil
 	}
 	v, expected := operandOf(n, text, quoted, p.d)
 	if expected != "" {
 		return nil, p.fail(at, "%s: expected %s, found %s", n.path, expected, clip(p.src[at:p.at]))
 	}
 	return Compare{Path{n}, op, v}, nil
+}
+
+// without compares with null, or with "", which no attribute has (RFC 7643
+// §2.5): eq asks whether there is no value, ne whether there is one, and
+// nothing comes before or after null.
+func without(p Path, op Operator) Filter {
+	switch op {
+	case Eq:
+		return Not{Present{p}}
+	case Ne:
+		return Present{p}
+	}
+	return And{Present{p}, Not{Present{p}}}
 }
 
 // literal reads a string in quotes or the word up to the next space or closing
@@ -318,7 +323,7 @@ func (p *filterParser) literal() (text string, quoted bool, err error) {
 		}
 		return "", true, p.fail(start, "string without an end")
 	}
-	for p.at < len(p.src) && !strings.ContainsRune(" \t)]", rune(p.src[p.at])) {
+	for p.at < len(p.src) && !endsWord(p.src[p.at]) {
 		if b := p.src[p.at]; b < ' ' || b == '"' || b == '(' || b == '[' {
 			return "", false, p.fail(p.at, "unexpected %q in a value without quotes", b)
 		}
@@ -329,6 +334,8 @@ func (p *filterParser) literal() (text string, quoted bool, err error) {
 	}
 	return p.src[start:p.at], false, nil
 }
+
+func endsWord(b byte) bool { return b == ' ' || b == ')' || b == ']' }
 
 // unquote returns the text of the string literal from start to here.
 func (p *filterParser) unquote(start int) (text string, quoted bool, err error) {
@@ -355,31 +362,36 @@ func plain(s string) bool {
 
 // resolve finds the attribute of a name that is at the place given.
 func (p *filterParser) resolve(name string, at int) (*node, error) {
-	in := p.within
-	if in == nil {
-		n := p.t.resolve(name)
-		if n == nil {
-			return nil, p.fail(at, "%s has no attribute %q%s", p.t.def.Name, clip(name), p.t.similar(name))
-		}
+	if p.within != nil {
+		return p.subAttribute(p.within, name, at)
+	}
+	n := p.t.resolve(name)
+	switch {
+	case n != nil:
+		return n, nil
+	case strings.EqualFold(name, "not"):
+		return nil, p.fail(at, "not wants parentheses: not (…)")
+	}
+	return nil, p.fail(at, "%s has no attribute %q%s", p.t.def.Name, clip(name), p.t.similar(name))
+}
+
+// subAttribute finds a sub-attribute of n. That of an attribute which is not
+// complex is called value and is the attribute itself.
+func (p *filterParser) subAttribute(n *node, name string, at int) (*node, error) {
+	if n.kind != kindComplex && strings.EqualFold(name, "value") {
 		return n, nil
 	}
-	if in.kind != kindComplex {
-		if strings.EqualFold(name, "value") {
-			return in, nil
-		}
-		return nil, p.fail(at, `%s has no sub-attribute %q; "value" is an element`, in.path, clip(name))
+	sub := n.childString(name)
+	if sub == nil {
+		return nil, p.fail(at, "%s has no sub-attribute %q%s", n.path, clip(name), n.known())
 	}
-	n := in.childString(name)
-	if n == nil {
-		return nil, p.fail(at, "%s has no sub-attribute %q%s", in.path, clip(name), in.known())
-	}
-	return n, nil
+	return sub, nil
 }
 
 // known lists the sub-attributes for an error.
 func (n *node) known() string {
 	if len(n.children) == 0 {
-		return ""
+		return " (its elements are called value)"
 	}
 	names := make([]string, len(n.children))
 	for i, c := range n.children {
@@ -448,7 +460,7 @@ func operator(word string) (op Operator, pr bool) {
 }
 
 func (p *filterParser) space() {
-	for p.at < len(p.src) && (p.src[p.at] == ' ' || p.src[p.at] == '\t') {
+	for p.at < len(p.src) && p.src[p.at] == ' ' {
 		p.at++
 	}
 }
@@ -465,10 +477,14 @@ func (p *filterParser) take(b byte) bool {
 // name consumes what may be a name, up to a space or a bracket.
 func (p *filterParser) name() string {
 	start := p.at
-	for p.at < len(p.src) && !strings.ContainsRune(" \t()[]\"", rune(p.src[p.at])) {
+	for p.at < len(p.src) {
+		switch p.src[p.at] {
+		case ' ', '(', ')', '[', ']', '"':
+			return p.src[start:p.at]
+		}
 		p.at++
 	}
-	return p.src[start:p.at]
+	return p.src[start:]
 }
 
 // peek skips space and returns the letters that follow.
@@ -481,12 +497,16 @@ func (p *filterParser) peek() string {
 	return p.src[p.at:end]
 }
 
-// keyword consumes the word, if it comes next.
+// keyword consumes the word, if it comes next with space around it.
 func (p *filterParser) keyword(word string) bool {
-	if !strings.EqualFold(p.peek(), word) {
+	if !strings.EqualFold(p.peek(), word) || p.src[p.at-1] != ' ' {
 		return false
 	}
-	p.at += len(word)
+	end := p.at + len(word)
+	if end < len(p.src) && p.src[end] != ' ' {
+		return false
+	}
+	p.at = end
 	return true
 }
 

@@ -2,6 +2,7 @@ module github.com/usherkit/scim
 
 go 1.26.0
 
-require golang.org/x/text v0.43.0
-
-require github.com/google/go-cmp v0.7.0 // indirect
+require (
+	github.com/google/go-cmp v0.7.0 // of tests and test kits alone
+	golang.org/x/text v0.43.0
+)

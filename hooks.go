@@ -27,7 +27,7 @@ type Hooks interface {
 	OnUserReactivated(ctx context.Context, e UserEvent) error // active went from false to true
 	OnUserDeleted(ctx context.Context, e UserEvent) error     // its memberships ended with it
 
-	OnGroupCreated(ctx context.Context, e GroupEvent) error
+	OnGroupCreated(ctx context.Context, e GroupEvent) error // its first members are told by OnGroupMemberAdded
 	OnGroupUpdated(ctx context.Context, e GroupEvent) error // attributes changed, such as the name
 	OnGroupDeleted(ctx context.Context, e GroupEvent) error // its memberships ended with it
 

@@ -25,7 +25,19 @@ func comparisonKey(s string, exact bool) string {
 	case exact:
 		return norm.NFC.String(s)
 	}
-	return norm.NFC.String(cases.Fold().String(norm.NFD.String(s)))
+	return norm.NFC.String(cases.Fold().String(strings.Map(capitalCherokee, norm.NFD.String(s))))
+}
+
+// capitalCherokee makes up for cases.Fold, which swaps the cases of Cherokee
+// letters where it should make them one.
+func capitalCherokee(r rune) rune {
+	switch {
+	case 0xab70 <= r && r <= 0xabbf:
+		return r - 0xab70 + 0x13a0
+	case 0x13f8 <= r && r <= 0x13fd:
+		return r - 8
+	}
+	return r
 }
 
 // letters reports whether s is ASCII, and if so whether a letter of it is
@@ -52,7 +64,8 @@ func (t *ResourceType) keys(d Document) []Key {
 	keys := make([]Key, 0, len(t.indexed)+2) // room for two addresses more
 	for _, n := range t.indexed {
 		from := len(keys)
-		for raw := range d.values(n) {
+		values := d.values(n)
+		for raw, ok := values.next(); ok; raw, ok = values.next() {
 			if filled(raw) {
 				keys = append(keys, Key{Path: n.path, Value: keyOf(n, raw), Unique: n.unique})
 			}
@@ -77,48 +90,4 @@ func keyOf(n *node, raw string) string {
 		return text
 	}
 	return comparisonKey(text, n.exact)
-}
-
-// values yields the JSON of each value that n has in the document, n being an
-// attribute or a sub-attribute.
-func (d Document) values(n *node) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		if n.parent.kind != kindComplex {
-			raw, _ := d.at(n)
-			elements(raw)(yield)
-			return
-		}
-		outer, _ := d.at(n.parent)
-		for element := range elements(outer) {
-			raw, _ := memberOf(element, n.name)
-			for v := range elements(raw) {
-				if !yield(v) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// filled reports whether canonical JSON is a value that counts: a strict
-// client may have stored "" (RFC 7643 §2.5 knows only null and [] as none).
-func filled(raw string) bool {
-	if raw == "" || raw == `""` {
-		return false
-	}
-	if raw[0] != '{' {
-		return true
-	}
-	for at := 1; at < len(raw) && raw[at] == '"'; {
-		colon := endOfValue(raw, at)
-		end := endOfValue(raw, colon+1)
-		if colon < 0 || end < 0 {
-			break
-		}
-		if filled(raw[colon+1 : end]) {
-			return true
-		}
-		at = end + 1
-	}
-	return false
 }

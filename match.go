@@ -17,22 +17,25 @@ func Match(f Filter, r *Resource) (bool, error) {
 	if f == nil {
 		return true, nil
 	}
-	return match(f, r, nil)
+	return match(f, r, item{})
 }
 
 // matchElement reports whether one element of a multi-valued attribute, as
 // canonical JSON, satisfies f as it is used inside of Some.
 func matchElement(f Filter, element string) bool {
-	ok, err := match(f, nil, &item{json: element})
+	ok, err := match(f, nil, item{json: element})
 	return ok && err == nil
 }
 
 // Requires returns the comparison key that the attribute must have for f to
 // match, if f asks for one with eq, be it alone or and-ed with other
-// conditions. The path is a canonical one such as "userName", "id",
-// "emails.value" or "members.value". A Store narrows with it to the resources
-// whose Keys have the path and the key, to the one of that id, or to those of
-// which the resource of that id is a member, and leaves the rest to [Select].
+// conditions; a multi-valued attribute must have it among its values. The path
+// is a canonical one.
+//
+// A Store narrows with it before it leaves the rest to [Select]: for a path by
+// which the type is indexed, to the resources with that Key; for "id", to the
+// one of that id; for "members.value", to the groups of the resource of that
+// id; for "groups.value", to the members of the group of that id.
 func Requires(f Filter, path string) (key string, ok bool) {
 	switch f := f.(type) {
 	case And:
@@ -51,40 +54,14 @@ func Requires(f Filter, path string) (key string, ok bool) {
 	return "", false
 }
 
-// needs returns what a filter asks about that is not in the Document.
-func needs(f Filter) (p Projection) {
-	of := func(q Projection) { p.Members, p.Groups = p.Members || q.Members, p.Groups || q.Groups }
-	path := func(n *node) Projection {
-		return Projection{Members: n != nil && n.place == inMembers, Groups: n != nil && n.place == inGroups}
-	}
-	switch f := f.(type) {
-	case And:
-		for _, g := range f {
-			of(needs(g))
-		}
-	case Or:
-		for _, g := range f {
-			of(needs(g))
-		}
-	case Not:
-		return needs(f.Filter)
-	case Compare:
-		return path(f.Path.n)
-	case Present:
-		return path(f.Path.n)
-	case Some:
-		return path(f.Path.n)
-	}
-	return p
-}
-
-// An item is the element that a filter in brackets looks at.
+// An item is the element that a filter in brackets looks at; the zero item is
+// none.
 type item struct {
 	json   string  // of an attribute in the Document
 	member *Member // of members or groups
 }
 
-func match(f Filter, r *Resource, in *item) (bool, error) {
+func match(f Filter, r *Resource, in item) (bool, error) {
 	switch f := f.(type) {
 	case And:
 		for _, g := range f {
@@ -120,12 +97,12 @@ func match(f Filter, r *Resource, in *item) (bool, error) {
 
 var errNoPath = errors.New("scim: filter without a path")
 
-func (f Some) match(r *Resource, in *item) (bool, error) {
+func (f Some) match(r *Resource, in item) (bool, error) {
 	n := f.Path.n
 	switch {
 	case n == nil:
 		return false, errNoPath
-	case in != nil:
+	case in != item{}:
 		return false, errors.New("scim: filter with nested brackets")
 	case n.place == inMembers:
 		return f.matchSet(r.Members, n)
@@ -133,8 +110,9 @@ func (f Some) match(r *Resource, in *item) (bool, error) {
 		return f.matchSet(r.Groups, n)
 	}
 	raw, _ := r.Document.at(n)
-	for element := range elements(raw) {
-		if ok, err := match(f.Filter, nil, &item{json: element}); ok || err != nil {
+	elements := walk{raw: raw}
+	for element, ok := elements.next(); ok; element, ok = elements.next() {
+		if ok, err := match(f.Filter, nil, item{json: element}); ok || err != nil {
 			return ok, err
 		}
 	}
@@ -154,7 +132,7 @@ func (f Some) matchSet(set Set, n *node) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if ok, err := match(f.Filter, nil, &item{member: &m}); ok || err != nil {
+		if ok, err := match(f.Filter, nil, item{member: &m}); ok || err != nil {
 			return ok, err
 		}
 	}
@@ -162,16 +140,16 @@ func (f Some) matchSet(set Set, n *node) (bool, error) {
 }
 
 // has reports whether n has a value that satisfies c, or any if c is nil.
-func has(n *node, c *Compare, r *Resource, in *item) (bool, error) {
+func has(n *node, c *Compare, r *Resource, in item) (bool, error) {
 	switch {
 	case n == nil:
 		return false, errNoPath
-	case in != nil && in.member != nil:
+	case in.member != nil:
 		return c.text(in.member.text(n)), nil
-	case in != nil && n.parent.kind == kindComplex:
+	case in.json != "" && n.parent.kind == kindComplex:
 		raw, _ := memberOf(in.json, n.name)
 		return c.anyOf(raw), nil
-	case in != nil:
+	case in.json != "":
 		return c.anyOf(in.json), nil
 	}
 	switch n.place {
@@ -186,7 +164,8 @@ func has(n *node, c *Compare, r *Resource, in *item) (bool, error) {
 	case inGroups:
 		return c.set(n, r.Groups)
 	}
-	for raw := range r.Document.values(n) {
+	values := r.Document.values(n)
+	for raw, ok := values.next(); ok; raw, ok = values.next() {
 		if c.json(raw) {
 			return true, nil
 		}
@@ -197,7 +176,8 @@ func has(n *node, c *Compare, r *Resource, in *item) (bool, error) {
 // anyOf reports whether canonical JSON, or if it is an array an element of
 // it, satisfies c.
 func (c *Compare) anyOf(raw string) bool {
-	for v := range elements(raw) {
+	elements := walk{raw: raw}
+	for v, ok := elements.next(); ok; v, ok = elements.next() {
 		if c.json(v) {
 			return true
 		}
@@ -245,6 +225,14 @@ func (c *Compare) set(n *node, set Set) (bool, error) {
 	if c != nil && c.Op == Eq && n == n.parent.value {
 		return set.Has(c.Value.key)
 	}
+	if c == nil {
+		return anyMember(set, n, nil)
+	}
+	copied := *c // which is allocated, so that c need not be where a filter is not about members
+	return anyMember(set, n, &copied)
+}
+
+func anyMember(set Set, n *node, c *Compare) (bool, error) {
 	for m, err := range set.All() {
 		if err != nil {
 			return false, err

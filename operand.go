@@ -72,7 +72,8 @@ func operandOf(n *node, text string, quoted bool, d *dialect) (o Operand, expect
 	switch n.kind {
 	case kindDateTime:
 		at, ok := parseDateTime(text)
-		if o.text = formatDateTime(at); !ok || len(o.text) < len("2006-01-02T15:04:05Z") || o.text[4] != '-' {
+		o.text = formatDateTime(at)
+		if _, again := parseDateTime(o.text); !ok || !again { // in UTC the year may have more or less than four digits
 			return o, n.expectation()
 		}
 		o.at, o.key = at.UTC(), o.text

@@ -25,7 +25,7 @@ type Resource struct {
 	Document     Document
 	Keys         []Key // what Document is found by and must be unique in; see Key
 
-	Members Set // of a group; nil where not asked for or not known
+	Members Set // of a group; nil where they were not asked for, and may be where there are none
 	Groups  Set // of a member: the groups it is in, with their names in Display; nil likewise
 }
 

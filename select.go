@@ -11,7 +11,8 @@ import "iter"
 //	return scim.Select(all, q)
 //
 // What all yields must be of q's tenant and type, in the order of creation,
-// and carry the Members and Groups that the filter asks about.
+// and have the Members and Groups that the filter may ask about; the page has
+// them only if q.Projection wants them.
 func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
 	page := new(Page)
 	for r, err := range all {
@@ -26,9 +27,24 @@ func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
 			continue
 		}
 		if page.Total >= q.Offset && len(page.Resources) < q.Limit {
-			page.Resources = append(page.Resources, r)
+			page.Resources = append(page.Resources, q.Projection.of(r))
 		}
 		page.Total++
 	}
 	return page, nil
+}
+
+// of returns r without the sets that are not wanted.
+func (p Projection) of(r *Resource) *Resource {
+	if (p.Members || r.Members == nil) && (p.Groups || r.Groups == nil) {
+		return r
+	}
+	bare := *r
+	if !p.Members {
+		bare.Members = nil
+	}
+	if !p.Groups {
+		bare.Groups = nil
+	}
+	return &bare
 }

@@ -23,6 +23,7 @@ type Store interface {
 	Create(ctx context.Context, ref Ref, c Change) (*Updated, error)
 
 	// Get returns a resource. Members and Groups are nil unless p wants them.
+	// Where there are none they may be nil even so.
 	Get(ctx context.Context, ref Ref, p Projection) (*Resource, error)
 
 	// List returns the page that q asks for, in the order of creation, and the

@@ -148,7 +148,7 @@ func Unquote(literal []byte) string {
 	if bytes.IndexByte(literal, '\\') < 0 {
 		return string(literal[1 : len(literal)-1])
 	}
-	return string(AppendUnquoted(nil, literal))
+	return string(AppendUnquoted(make([]byte, 0, len(literal)), literal))
 }
 
 // UnquoteString is Unquote for a literal in a string; it copies only if the
@@ -157,7 +157,7 @@ func UnquoteString(literal string) string {
 	if strings.IndexByte(literal, '\\') < 0 {
 		return literal[1 : len(literal)-1]
 	}
-	return string(AppendUnquoted(nil, []byte(literal)))
+	return string(AppendUnquoted(make([]byte, 0, len(literal)), []byte(literal)))
 }
 
 // AppendCanonical appends a checked string literal in the one spelling that

@@ -1,0 +1,110 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+)
+
+func TestSelect(t *testing.T) {
+	user, _ := userAndGroupTypes(t)
+	even, err := user.ParseFilter(`title eq "even"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	titles := []string{"even", "odd"}
+	var all []*Resource
+	for i := range 10 {
+		all = append(all, &Resource{
+			Ref:      Ref{ID: fmt.Sprint(i)},
+			Document: read(t, user, fmt.Sprintf(`{"userName":"u%d","title":%q}`, i, titles[i%2])),
+		})
+	}
+	tests := []struct {
+		name  string
+		q     Query
+		total int
+		ids   string
+	}{
+		{"everything", Query{Limit: 100}, 10, "0123456789"},
+		{"first page", Query{Limit: 4}, 10, "0123"},
+		{"middle page", Query{Offset: 3, Limit: 4}, 10, "3456"},
+		{"last page", Query{Offset: 8, Limit: 4}, 10, "89"},
+		{"beyond", Query{Offset: 10, Limit: 4}, 10, ""},
+		{"count only", Query{}, 10, ""},
+		{"filtered", Query{Filter: even, Limit: 100}, 5, "02468"},
+		{"filtered page", Query{Filter: even, Offset: 1, Limit: 2}, 5, "24"},
+		{"filtered count only", Query{Filter: even}, 5, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			page, err := Select(yielding(all, nil), tt.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := ""
+			for _, r := range page.Resources {
+				ids += r.ID
+			}
+			if page.Total != tt.total || ids != tt.ids {
+				t.Errorf("got %d and %q, want %d and %q", page.Total, ids, tt.total, tt.ids)
+			}
+		})
+	}
+}
+
+// The sets that the filter asked about are on the page only if it wants them.
+func TestSelectProjects(t *testing.T) {
+	_, group := userAndGroupTypes(t)
+	f, err := group.ParseFilter(`members eq "u"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Resource{Members: SetOf(Member{ID: "u"}), Groups: SetOf()}
+	for _, p := range []Projection{{}, {Members: true}, {Groups: true}, {Members: true, Groups: true}} {
+		page, err := Select(yielding([]*Resource{r}, nil), Query{Filter: f, Limit: 1, Projection: p})
+		if err != nil || len(page.Resources) != 1 {
+			t.Fatalf("got %v, %v, want the group", page, err)
+		}
+		got := page.Resources[0]
+		if (got.Members != nil) != p.Members || (got.Groups != nil) != p.Groups {
+			t.Errorf("%+v: got members %v and groups %v", p, got.Members, got.Groups)
+		}
+		if whole := p.Members && p.Groups; (got == r) != whole || r.Members == nil || r.Groups == nil {
+			t.Errorf("%+v: the resource must be handed on as it is, or be copied", p)
+		}
+	}
+}
+
+func TestSelectStopsOnErrors(t *testing.T) {
+	_, group := userAndGroupTypes(t)
+	lost := errors.New("connection lost")
+	page, err := Select(yielding([]*Resource{{}}, lost), Query{Limit: 5})
+	if page != nil || !errors.Is(err, lost) {
+		t.Errorf("broken sequence: got %v, %v, want its error", page, err)
+	}
+	f, err := group.ParseFilter(`members eq "u"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []*Resource{{Members: &countingSet{Set: SetOf(), err: lost}}}
+	page, err = Select(yielding(all, nil), Query{Filter: f, Limit: 5})
+	if page != nil || !errors.Is(err, lost) {
+		t.Errorf("broken members: got %v, %v, want their error", page, err)
+	}
+}
+
+// yielding yields the resources and then the error, if there is one.
+func yielding(all []*Resource, err error) iter.Seq2[*Resource, error] {
+	return func(yield func(*Resource, error) bool) {
+		for _, r := range all {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}

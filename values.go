@@ -1,0 +1,86 @@
+package scim
+
+// A walk goes over the elements of an array in canonical JSON; over anything
+// else, the value itself. It does what elements does without a closure, which
+// would be allocated for each resource that a filter looks at.
+type walk struct {
+	raw string
+	at  int
+}
+
+func (w *walk) next() (element string, ok bool) {
+	start := w.at
+	switch {
+	case start >= len(w.raw):
+		return "", false
+	case start == 0 && w.raw[0] != '[':
+		w.at = len(w.raw)
+		return w.raw, true
+	case start == 0:
+		start = 1
+	}
+	end := endOfValue(w.raw, start)
+	if end < 0 {
+		w.at = len(w.raw)
+		return "", false
+	}
+	w.at = end + 1 // after the comma or the bracket
+	return w.raw[start:end], true
+}
+
+// values goes over the values of an attribute or a sub-attribute.
+type values struct {
+	outer walk   // over the complex values around a sub-attribute
+	name  string // of the sub-attribute
+	inner walk
+}
+
+// values returns a walk over the values that n has in the document.
+func (d Document) values(n *node) values {
+	if n.parent.kind != kindComplex {
+		raw, _ := d.at(n)
+		return values{inner: walk{raw: raw}}
+	}
+	raw, _ := d.at(n.parent)
+	return values{outer: walk{raw: raw}, name: n.name}
+}
+
+func (v *values) next() (raw string, ok bool) {
+	for {
+		if raw, ok = v.inner.next(); ok {
+			return raw, true
+		}
+		element, ok := v.outer.next()
+		if !ok {
+			return "", false
+		}
+		raw, _ = memberOf(element, v.name)
+		v.inner = walk{raw: raw}
+	}
+}
+
+// filled reports whether canonical JSON is a value that counts: a strict
+// client may have stored "" (RFC 7643 §2.5 knows only null and [] as none).
+func filled(raw string) bool {
+	if raw == "" || raw == `""` {
+		return false
+	}
+	if raw[0] != '{' {
+		return true
+	}
+	for at := 1; at < len(raw) && raw[at] == '"'; {
+		colon := endOfValue(raw, at)
+		if colon < 0 {
+			break
+		}
+		end := endOfValue(raw, colon+1)
+		if end < 0 {
+			break
+		}
+		if filled(raw[colon+1 : end]) {
+			return true
+		}
+		at = end + 1
+	}
+	return false
+}
