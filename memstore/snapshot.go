@@ -1,0 +1,249 @@
+package memstore
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/usherkit/scim"
+)
+
+// format is the first member of a snapshot, and its value. A program that
+// writes snapshots in another way gives it another value.
+const (
+	formatName  = "memstore"
+	formatValue = 1
+)
+
+// A saved is a resource in a snapshot.
+type saved struct {
+	Tenant       string          `json:"tenant,omitempty"`
+	Type         string          `json:"type"`
+	ID           string          `json:"id"`
+	Version      string          `json:"version"`
+	Created      time.Time       `json:"created"`
+	LastModified time.Time       `json:"lastModified"`
+	Keys         []savedKey      `json:"keys,omitempty"`
+	Document     json.RawMessage `json:"document"`
+	Members      []string        `json:"members,omitempty"`
+}
+
+type savedKey struct {
+	Path   string `json:"path"`
+	Value  string `json:"value"`
+	Unique bool   `json:"unique,omitempty"`
+}
+
+// Snapshot writes everything in the Store, as of one moment, as JSON: an
+// object with an array of resources, one a line, in the order of creation. The
+// Store can be used meanwhile.
+func (s *Store) Snapshot(w io.Writer) error {
+	type entry struct {
+		number   uint64
+		resource *scim.Resource
+		members  []*record
+	}
+	var entries []entry
+	s.mu.RLock()
+	for _, t := range s.tenants {
+		for rec := range maps.Values(t.byID) {
+			e := entry{rec.number, rec.resource.Load(), rec.memberList()}
+			if e.members != nil {
+				rec.members.shared.Store(true)
+			}
+			entries = append(entries, e)
+		}
+	}
+	s.mu.RUnlock()
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
+
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "{%q: %d, \"resources\": [", formatName, formatValue) // a bufio.Writer keeps its error for Flush
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false) // documents stay as they are
+	for i, e := range entries {
+		r := e.resource
+		line.Reset()
+		in := saved{
+			Tenant: r.Tenant, Type: r.Type, ID: r.ID, Version: r.Version,
+			Created: r.Created, LastModified: r.LastModified, Document: json.RawMessage(r.Document.String()),
+		}
+		for _, k := range r.Keys {
+			in.Keys = append(in.Keys, savedKey(k))
+		}
+		for _, m := range e.members {
+			in.Members = append(in.Members, m.id)
+		}
+		if err := enc.Encode(in); err != nil {
+			return fmt.Errorf("memstore: snapshot: %s %s: %w", r.Type, r.ID, err)
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteByte('\n')
+		out.Write(bytes.TrimSuffix(line.Bytes(), []byte("\n")))
+	}
+	out.WriteString("\n]}\n")
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("memstore: snapshot: %w", err)
+	}
+	return nil
+}
+
+// Restore replaces everything in the Store by what a snapshot holds. If it
+// reports an error the Store is as it was. The Keys of the resources are those
+// of the snapshot, so the resource types must be indexed as they were then.
+func (s *Store) Restore(r io.Reader) error {
+	restored, err := readSnapshot(r)
+	if err != nil {
+		return fmt.Errorf("memstore: restore: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.contents = *restored
+	return nil
+}
+
+func readSnapshot(r io.Reader) (*contents, error) {
+	dec := json.NewDecoder(bufio.NewReader(r))
+	dec.DisallowUnknownFields()
+	for _, want := range []json.Token{json.Delim('{'), formatName, float64(formatValue), "resources", json.Delim('[')} {
+		if err := expect(dec, want); err != nil {
+			return nil, err
+		}
+	}
+	re := restoration{paths: map[string]string{}}
+	for n := 1; dec.More(); n++ {
+		var in saved
+		if err := dec.Decode(&in); err != nil {
+			return nil, fmt.Errorf("resource %d: %w", n, noEOF(err))
+		}
+		if err := re.add(in); err != nil {
+			return nil, fmt.Errorf("resource %d: %w", n, err)
+		}
+	}
+	for _, want := range []json.Token{json.Delim(']'), json.Delim('}')} {
+		if err := expect(dec, want); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("more after the end")
+	}
+	return &re.contents, re.link()
+}
+
+func expect(dec *json.Decoder, want json.Token) error {
+	got, err := dec.Token()
+	if err != nil {
+		return noEOF(err)
+	}
+	if got != want {
+		return fmt.Errorf("got %v at byte %d, want %v", got, dec.InputOffset(), want)
+	}
+	return nil
+}
+
+// noEOF tells that the end came too early.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// A restoration is the contents of a snapshot as they are read.
+type restoration struct {
+	contents
+	groups []restoredGroup
+	paths  map[string]string // one string for all Keys of a Path
+}
+
+// A restoredGroup waits for its members, which may come after it.
+type restoredGroup struct {
+	tenant  *tenant
+	rec     *record
+	members []string
+}
+
+func (re *restoration) add(in saved) error {
+	var canonical bytes.Buffer
+	if err := json.Compact(&canonical, in.Document); err != nil { // someone may have laid it out for reading
+		return fmt.Errorf("document: %w", err)
+	}
+	document, err := scim.ReadDocument(canonical.String())
+	if err != nil {
+		return err
+	}
+	revision, err := strconv.ParseUint(in.Version, 10, 64)
+	t := re.tenant(in.Tenant)
+	switch {
+	case in.Type == "" || in.ID == "" || in.Created.IsZero() || in.LastModified.IsZero():
+		return errors.New("no type, id, created or lastModified")
+	case err != nil || revision == 0 || in.Version != strconv.FormatUint(revision, 10):
+		return fmt.Errorf("version %q is no number from 1", in.Version)
+	case t.byID[in.ID] != nil:
+		return fmt.Errorf("id %q is there twice", in.ID)
+	}
+	r := &scim.Resource{
+		Ref:     scim.Ref{ID: in.ID},
+		Created: in.Created.UTC().Truncate(time.Millisecond), LastModified: in.LastModified.UTC().Truncate(time.Millisecond),
+		Document: document,
+	}
+	if len(in.Keys) > 0 {
+		r.Keys = make([]scim.Key, len(in.Keys))
+	}
+	for i, k := range in.Keys {
+		r.Keys[i] = scim.Key{Path: re.path(k.Path), Value: partOf(document.String(), k.Value), Unique: k.Unique}
+	}
+	collection := t.collection(in.Type)
+	if err := collection.available(r.Keys, nil); err != nil {
+		return err
+	}
+	rec := re.insert(t, collection, r, revision)
+	if len(in.Members) > 0 {
+		re.groups = append(re.groups, restoredGroup{t, rec, in.Members})
+	}
+	return nil
+}
+
+// link fills the groups.
+func (re *restoration) link() error {
+	for _, g := range re.groups {
+		for _, id := range g.members {
+			switch m := g.tenant.byID[id]; {
+			case m == nil || m == g.rec:
+				return fmt.Errorf("%s %s: member %q does not exist or is the group itself", g.rec.in.typ, g.rec.id, id)
+			case !g.rec.addMember(m):
+				return fmt.Errorf("%s %s: member %q is there twice", g.rec.in.typ, g.rec.id, id)
+			}
+		}
+	}
+	return nil
+}
+
+func (re *restoration) path(s string) string {
+	if _, ok := re.paths[s]; !ok {
+		re.paths[s] = s
+	}
+	return re.paths[s]
+}
+
+// partOf returns s as a part of the document if it is one, which saves a
+// string for each Key.
+func partOf(document, s string) string {
+	if i := strings.Index(document, s); i >= 0 {
+		return document[i : i+len(s)]
+	}
+	return s
+}
