@@ -1,0 +1,218 @@
+package scim
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// discovery holds what the discovery endpoints answer (RFC 7644 §4, RFC 7643
+// §5 to §7), rendered once but for the endpoint's URL, for which a NUL stands:
+// nothing else in it can hold one.
+type discovery struct {
+	config  string
+	types   list
+	schemas list
+}
+
+// list is a fixed list of resources.
+type list struct {
+	ids    []string
+	bodies []string
+}
+
+const (
+	base    = "\x00"
+	escaped = `\u0000` // how encoding/json writes it
+
+	configSchemaURI       = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+	resourceTypeSchemaURI = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	schemaSchemaURI       = "urn:ietf:params:scim:schemas:core:2.0:Schema"
+)
+
+type object = map[string]any
+
+func newDiscovery(o *Options) (discovery, error) {
+	var d discovery
+	supported := func(is bool) object { return object{"supported": is} }
+	config, err := json.Marshal(object{
+		"schemas":        []string{configSchemaURI},
+		"patch":          supported(true),
+		"bulk":           object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         object{"supported": true, "maxResults": o.MaxResults},
+		"changePassword": supported(false),
+		"sort":           supported(false),
+		"etag":           supported(true),
+		"pagination":     object{"cursor": false, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": o.MaxResults, "maxPageSize": o.MaxResults}, // RFC 9865 §4
+		"authenticationSchemes": []object{{
+			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "A bearer token in the Authorization header",
+			"specUri": "https://www.rfc-editor.org/info/rfc6750", "primary": true,
+		}},
+		"meta": object{"resourceType": "ServiceProviderConfig", "location": base + "/" + endpointConfig},
+	})
+	if err != nil {
+		return d, err
+	}
+	d.config = string(config)
+	for _, t := range o.Types {
+		if err := d.types.add(t.def.Name, describeType(t)); err != nil {
+			return d, err
+		}
+		for _, s := range append([]*Schema{t.def.Schema}, schemasOf(t.def.Extensions)...) {
+			if d.schemas.find(s.ID) < 0 {
+				if err := d.schemas.add(s.ID, describeSchema(s)); err != nil {
+					return d, err
+				}
+			}
+		}
+	}
+	return d, nil
+}
+
+func schemasOf(extensions []Extension) (out []*Schema) {
+	for _, e := range extensions {
+		out = append(out, e.Schema)
+	}
+	return out
+}
+
+func (l *list) add(id string, v any) error {
+	body, err := json.Marshal(v)
+	l.ids, l.bodies = append(l.ids, id), append(l.bodies, string(body))
+	return err
+}
+
+func (l *list) find(id string) int {
+	for i := range l.ids {
+		if strings.EqualFold(l.ids[i], id) {
+			return i
+		}
+	}
+	return -1
+}
+
+func describeType(t *ResourceType) object {
+	o := object{
+		"schemas":  []string{resourceTypeSchemaURI},
+		"id":       t.def.Name,
+		"name":     t.def.Name,
+		"endpoint": "/" + t.def.Endpoint,
+		"schema":   t.def.Schema.ID,
+		"meta":     object{"resourceType": "ResourceType", "location": base + "/" + endpointTypes + "/" + t.def.Name},
+	}
+	if t.def.Description != "" {
+		o["description"] = t.def.Description
+	}
+	var extensions []object
+	for _, e := range t.def.Extensions {
+		extensions = append(extensions, object{"schema": e.Schema.ID, "required": e.Required})
+	}
+	if extensions != nil {
+		o["schemaExtensions"] = extensions
+	}
+	return o
+}
+
+func describeSchema(s *Schema) object {
+	o := object{
+		"schemas":    []string{schemaSchemaURI},
+		"id":         s.ID,
+		"attributes": describeAttributes(s.Attributes),
+		"meta":       object{"resourceType": "Schema", "location": base + "/" + endpointSchemas + "/" + s.ID},
+	}
+	if s.Name != "" {
+		o["name"] = s.Name
+	}
+	if s.Description != "" {
+		o["description"] = s.Description
+	}
+	return o
+}
+
+// describeAttributes writes every characteristic out, and no null: Entra's
+// schema discovery wants absent properties left out.
+func describeAttributes(attributes []Attribute) []object {
+	out := make([]object, 0, len(attributes))
+	for _, a := range attributes {
+		o := object{
+			"name":        a.Name,
+			"type":        or(a.Type, TypeString),
+			"multiValued": a.MultiValued,
+			"required":    a.Required,
+			"mutability":  or(a.Mutability, ReadWrite),
+			"returned":    or(a.Returned, ReturnedDefault),
+		}
+		if a.Description != "" {
+			o["description"] = a.Description
+		}
+		if a.Type == TypeComplex {
+			o["subAttributes"] = describeAttributes(a.SubAttributes)
+		} else { // a complex attribute has neither of its own (RFC 7643 §2.3.8, EID 6004)
+			o["caseExact"] = a.CaseExact
+			o["uniqueness"] = or(a.Uniqueness, UniqueNone)
+		}
+		if len(a.CanonicalValues) > 0 {
+			o["canonicalValues"] = a.CanonicalValues
+		}
+		if len(a.ReferenceTypes) > 0 {
+			o["referenceTypes"] = a.ReferenceTypes
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func or[T ~string](v, usual T) T {
+	if v == "" {
+		return usual
+	}
+	return v
+}
+
+func (h *Handler) getConfig(req *request) (response, error) {
+	return req.fixed(h.discovery.config), req.unfiltered()
+}
+
+func (h *Handler) getTypes(req *request) (response, error) {
+	return req.fromList(&h.discovery.types, "resource type")
+}
+
+func (h *Handler) getSchemas(req *request) (response, error) {
+	return req.fromList(&h.discovery.schemas, "schema")
+}
+
+// fromList answers with a whole list, whatever the parameters, or with one
+// element of it.
+func (req *request) fromList(l *list, what string) (response, error) {
+	if err := req.unfiltered(); err != nil {
+		return response{}, err
+	}
+	if req.id != "" {
+		i := l.find(req.id)
+		if i < 0 {
+			return response{}, Errorf(ErrNotFound, "there is no %s %q", what, clip(req.id))
+		}
+		return req.fixed(l.bodies[i]), nil
+	}
+	n := len(l.bodies)
+	head, err := json.Marshal(object{
+		"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
+		"totalResults": n, "startIndex": 1, "itemsPerPage": n,
+	})
+	if err != nil {
+		return response{}, err
+	}
+	return req.fixed(string(head[:len(head)-1]) + `,"Resources":[` + strings.Join(l.bodies, ",") + "]}"), nil
+}
+
+// unfiltered refuses a filter, which no discovery endpoint has.
+func (req *request) unfiltered() error {
+	if _, filtered, _ := param(req.query, "filter"); filtered {
+		return Errorf(ErrForbidden, "discovery endpoints cannot be filtered (RFC 7644 §4)")
+	}
+	return nil
+}
+
+func (req *request) fixed(body string) response {
+	return response{status: http.StatusOK, raw: []byte(strings.ReplaceAll(body, escaped, string(req.base)))}
+}

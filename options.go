@@ -1,0 +1,99 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+)
+
+// Options change how a Handler works. The zero Options, and nil, mean the
+// defaults.
+type Options struct {
+	// BaseURL is the public URL of the endpoint, for Location and
+	// meta.location: "https://app.example.com/scim/{tenant}/v2". {tenant}
+	// stands for the tenant. Default: made of the request's Host header and
+	// path, with https if the connection has TLS. Set it behind a proxy that
+	// ends TLS or changes paths.
+	BaseURL string
+
+	// Types are the resource types served. Default: UserType() and GroupType().
+	Types []*ResourceType
+
+	Hooks  Hooks        // default: NoHooks
+	Logger *slog.Logger // one record for each answered error; default: none
+
+	MaxBody       int64 // largest request body in bytes; larger is 413; default: 4 MiB
+	MaxDepth      int   // deepest nesting of JSON in a body; default: 32
+	MaxOperations int   // operations in a PATCH; more are 413; default: 2000
+	MaxResults    int   // largest page; larger counts are cut; default: 200
+	MaxFilter     int   // longest filter in bytes; default: 8 KiB
+
+	// Strict holds all clients to the letter of the RFCs: none of the
+	// tolerances for identity providers' dialects is granted.
+	Strict bool
+
+	// UserPatch204 answers PATCH of users and application types with 204
+	// instead of 200 and the resource; GroupPatch200 answers PATCH of groups
+	// with 200 and the whole group instead of 204.
+	UserPatch204  bool
+	GroupPatch200 bool
+
+	// PrivateDiscovery asks for a token at /ServiceProviderConfig too, which
+	// is otherwise public (RFC 7643 §5).
+	PrivateDiscovery bool
+}
+
+// withDefaults returns a copy of the options with every default filled in.
+func (o *Options) withDefaults() (Options, error) {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	if out.Logger == nil {
+		out.Logger = slog.New(slog.DiscardHandler)
+	}
+	for _, limit := range []struct {
+		name  string
+		value *int
+		usual int
+	}{
+		{"MaxDepth", &out.MaxDepth, defaultMaxDepth},
+		{"MaxOperations", &out.MaxOperations, 2000},
+		{"MaxResults", &out.MaxResults, 200},
+		{"MaxFilter", &out.MaxFilter, 8 << 10},
+	} {
+		switch {
+		case *limit.value < 0:
+			return out, fmt.Errorf("scim: Options.%s is negative", limit.name)
+		case *limit.value == 0:
+			*limit.value = limit.usual
+		}
+	}
+	switch {
+	case out.MaxBody < 0:
+		return out, errors.New("scim: Options.MaxBody is negative")
+	case out.MaxBody == 0:
+		out.MaxBody = 4 << 20
+	}
+	out.BaseURL = strings.TrimRight(out.BaseURL, "/")
+	if out.BaseURL != "" {
+		u, err := url.Parse(strings.ReplaceAll(out.BaseURL, "{tenant}", "t"))
+		if err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || strings.ContainsAny(out.BaseURL, "\"\\") {
+			return out, fmt.Errorf("scim: Options.BaseURL %q is no absolute URL", out.BaseURL)
+		}
+	}
+	if len(out.Types) == 0 {
+		user, err := UserType()
+		if err != nil {
+			return out, err
+		}
+		group, err := GroupType()
+		if err != nil {
+			return out, err
+		}
+		out.Types = []*ResourceType{user, group}
+	}
+	return out, nil
+}

@@ -1,0 +1,212 @@
+package scim
+
+import "strings"
+
+// A projection is what a request wants to see of resources: the attributes
+// and excludedAttributes parameters (RFC 7644 §3.9) and, after a write, what
+// the client sent (RFC 7643 §7, returned "request"). The zero projection wants
+// the default.
+type projection struct {
+	include bool // paths are all that is wanted; otherwise all that is not
+	paths   []*node
+	sent    []*node // top-level attributes the client sent
+}
+
+// verdict is what a projection makes of an attribute.
+type verdict uint8
+
+const (
+	keep verdict = iota
+	drop
+	some // some of its sub-attributes
+)
+
+// parseProjection reads the two parameters; names the type does not have are
+// ignored.
+func (t *ResourceType) parseProjection(attributes, excluded string, d *dialect) (p projection, err error) {
+	list := excluded
+	if strings.TrimSpace(attributes) != "" {
+		if strings.TrimSpace(excluded) != "" && !d.grants(ruleBothProjections) {
+			return p, Errorf(ErrInvalidValue, "attributes and excludedAttributes cannot be used together")
+		}
+		p.include, list = true, attributes
+	}
+	for list != "" {
+		var name string
+		name, list, _ = strings.Cut(list, ",")
+		name = strings.TrimSpace(name)
+		if n := t.resolve(name); n != nil {
+			p.paths = append(p.paths, n)
+		} else if strings.EqualFold(name, t.def.Schema.ID) {
+			p.paths = append(p.paths, t.own()...)
+		}
+	}
+	return p, nil
+}
+
+// own lists the attributes of the type's own schema.
+func (t *ResourceType) own() (nodes []*node) {
+	for _, n := range t.root.children {
+		if n.kind != kindExtension && t.def.Schema.Attribute(n.name) != nil {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// plain reports whether the projection leaves documents of the type as they are.
+func (p *projection) plain(t *ResourceType) bool {
+	return !p.include && len(p.paths) == 0 && len(t.hidden) == 0
+}
+
+// within reports whether n is outer or inside it.
+func (n *node) within(outer *node) bool {
+	for ; n != nil; n = n.parent {
+		if n == outer {
+			return true
+		}
+	}
+	return false
+}
+
+// names reports whether the list names n or something around it, and whether
+// it names something inside n.
+func names(list []*node, n *node) (whole, inside bool) {
+	for _, p := range list {
+		if n.within(p) {
+			return true, false
+		}
+		inside = inside || p.within(n)
+	}
+	return false, inside
+}
+
+func (p *projection) of(n *node) verdict {
+	whole, inside := names(p.paths, n)
+	if n.attr != nil {
+		switch {
+		case n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly:
+			return drop
+		case n.attr.Returned == ReturnedAlways:
+			return keep
+		case n.attr.Returned == ReturnedRequest && !(p.include && (whole || inside)):
+			if sent, _ := names(p.sent, n); !sent {
+				return drop
+			}
+		}
+	}
+	switch {
+	case inside:
+		return some
+	case p.include != whole:
+		return drop
+	}
+	if n.veiled {
+		return some
+	}
+	return keep
+}
+
+// store says what the projection wants of the Store.
+func (p *projection) store(t *ResourceType) Projection {
+	return Projection{
+		Members: t.members != nil && p.of(t.members) != drop,
+		Groups:  t.groups != nil && p.of(t.groups) != drop,
+	}
+}
+
+// appendDocument appends the wanted members of a document, each with a comma
+// before it.
+func (x *renderer) appendDocument(t *ResourceType, d Document) {
+	switch {
+	case len(d.raw) <= 2:
+	case !x.want.plain(t):
+		x.appendMembers(t.root, d.raw, d.spans)
+	default:
+		at := 0 // of the opening brace, which becomes the first comma
+		x.buf = append(x.buf, ',')
+		for _, s := range d.spans {
+			for i := range t.refs {
+				if t.refs[i].holder.name == s.name(d.raw) {
+					x.buf = append(x.buf, d.raw[at+1:s.start]...)
+					x.appendReferring(t.refs[i], s.value(d.raw))
+					at = int(s.end) - 1
+				}
+			}
+		}
+		x.buf = append(x.buf, d.raw[at+1:len(d.raw)-1]...)
+	}
+}
+
+func (x *renderer) appendMembers(of *node, raw string, spans []span) {
+	for _, s := range spans {
+		n := of.byName[s.name(raw)]
+		if n == nil {
+			continue // stored under a schema that had it
+		}
+		v := x.want.of(n)
+		if v == drop {
+			continue
+		}
+		from := len(x.buf)
+		x.buf = append(append(append(x.buf, ',', '"'), n.name...), '"', ':')
+		start := len(x.buf)
+		if v == keep {
+			x.buf = append(x.buf, s.value(raw)...)
+		} else if x.appendSome(n, s.value(raw)); len(x.buf) == start {
+			x.buf = x.buf[:from] // nothing is left of it
+			continue
+		}
+		for _, ref := range x.refs {
+			if ref.holder == n && x.want.of(ref.ref) == keep {
+				value := string(x.buf[start:])
+				x.buf = x.buf[:start]
+				x.appendReferring(ref, value)
+			}
+		}
+	}
+}
+
+// appendReferring appends the value of a reference's holder with the URI of
+// the resource it refers to.
+func (x *renderer) appendReferring(ref serverRef, value string) {
+	at := strings.Index(value, ref.before)
+	if at < 0 {
+		x.buf = append(x.buf, value...)
+		return
+	}
+	at += len(ref.before)
+	end := endOfString(value, at-1)
+	x.buf = append(append(x.buf, value[:end]...), `,"$ref":"`...)
+	x.appendLocation(ref.typ, value[at:end-1])
+	x.buf = append(append(x.buf, '"'), value[end:]...)
+}
+
+// appendSome appends what is wanted of a complex value; nothing if none of it is.
+func (x *renderer) appendSome(n *node, value string) {
+	if value == "" || value[0] != '[' {
+		x.appendObject(n, value)
+		return
+	}
+	open := len(x.buf)
+	for element := range elements(value) {
+		from := len(x.buf)
+		x.buf = append(x.buf, ',')
+		if x.appendObject(n, element); len(x.buf) == from+1 {
+			x.buf = x.buf[:from]
+		}
+	}
+	if len(x.buf) > open {
+		x.buf[open] = '['
+		x.buf = append(x.buf, ']')
+	}
+}
+
+func (x *renderer) appendObject(n *node, value string) {
+	open := len(x.buf)
+	spans, _ := spansOf(value, nil)
+	if x.appendMembers(n, value, spans); len(x.buf) > open {
+		x.buf[open] = '{'
+		x.buf = append(x.buf, '}')
+	}
+}

@@ -1,0 +1,56 @@
+package scim
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// param finds a query parameter, whatever the case of its name, without
+// decoding the others, and says whether it is there. + is a space, as in
+// forms: Entra's filters depend on it.
+func param(query, name string) (value string, there bool, err error) {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		key, value, _ := strings.Cut(pair, "=")
+		if len(key) != len(name) {
+			if !strings.ContainsAny(key, "%+") {
+				continue
+			}
+			if k, err := url.QueryUnescape(key); err == nil {
+				key = k
+			}
+		}
+		if !strings.EqualFold(key, name) {
+			continue
+		}
+		if !strings.ContainsAny(value, "%+") {
+			return value, true, nil
+		}
+		text, err := url.QueryUnescape(value)
+		if err != nil {
+			return "", true, Errorf(ErrInvalidValue, "the parameter %s is not properly encoded: %w", name, err)
+		}
+		return text, true, nil
+	}
+	return "", false, nil
+}
+
+// intParam reads a whole number; one beyond any range counts as the largest.
+func intParam(query, name string, usual int) (int, error) {
+	text, _, err := param(query, name)
+	text = strings.TrimSpace(text)
+	if err != nil || text == "" {
+		return usual, err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		digits := strings.TrimLeft(text, "+-")
+		if digits == "" || strings.Trim(digits, "0123456789") != "" {
+			return 0, Errorf(ErrInvalidValue, "%s: expected a whole number, got %q", name, clip(text))
+		}
+	}
+	const most = 1<<31 - 1
+	return max(min(n, most), -most), nil
+}

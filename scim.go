@@ -1,0 +1,539 @@
+// Package scim lets identity providers such as Microsoft Entra ID and Okta
+// provision users and groups into an application over SCIM 2.0 (RFC 7643, RFC
+// 7644).
+//
+// A [Handler] is an http.Handler made of a [Store], which keeps the resources,
+// a [TokenValidator], which knows the clients, and [Options]. [Hooks] tell the
+// application what provisioning did. Package memstore is a Store in memory;
+// write your own by implementing five methods and check it with package
+// storetest.
+//
+// The Store decides facts: ids, versions, times, uniqueness, what a change
+// really changed. The Handler decides meaning: schemas, filters, patches, and
+// what a provider's dialect means. So a Store never sees JSON that was not
+// checked, and needs no rules of comparison of its own.
+//
+// # Tolerant and strict
+//
+// Identity providers send requests that the RFCs would refuse: "False" for
+// false, a manager as a bare string, a filter of
+// emails[type eq "work"].value eq "x". The Handler understands those that are
+// known, from all providers, mixed and at once. Options.Strict, or
+// Principal.Strict for one client, holds requests to the letter instead.
+//
+// # Security considerations
+//
+// Serve the Handler over TLS only: bearer tokens and personal data travel in
+// it. Set Options.BaseURL where the Host header cannot be trusted; without it
+// the locations in answers are made of what the client sent. A token belongs
+// to one tenant, and no request sees another tenant's resources. Limits on
+// bodies, nesting, operations, filters and pages have defaults in Options;
+// limits on rates are the application's to set in front of the Handler or in
+// its TokenValidator. Answers carry no internal text: the causes of errors go
+// to Options.Logger, which never receives a token, a query or a body.
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A Handler serves SCIM 2.0 (RFC 7644) for the resources of a Store. It keeps
+// no state between requests and may be used concurrently.
+type Handler struct {
+	store     Store
+	tokens    TokenValidator
+	options   Options
+	hooks     Hooks                    // nil: none
+	types     map[string]*ResourceType // by name
+	endpoints map[string]*ResourceType // by endpoint
+	discovery discovery
+}
+
+// NewHandler returns a Handler over the store for the clients whose tokens the
+// validator knows. Nil options mean the defaults.
+//
+// Mount it on a pattern that ends in a slash, such as "/scim/v2/", "/scim/" or
+// "/". If the pattern has a wildcard {tenant}, as in "/scim/{tenant}/v2/", a
+// request is answered 401 unless its token belongs to the tenant in the path.
+func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler, error) {
+	if store == nil || tokens == nil {
+		return nil, errors.New("scim: NewHandler needs a Store and a TokenValidator")
+	}
+	o, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{store: store, tokens: tokens, options: o, hooks: o.Hooks, types: map[string]*ResourceType{}, endpoints: map[string]*ResourceType{}}
+	if _, none := h.hooks.(NoHooks); none {
+		h.hooks = nil
+	}
+	for _, t := range o.Types {
+		switch {
+		case t == nil:
+			return nil, errors.New("scim: Options.Types has a nil type")
+		case h.types[t.def.Name] != nil || h.endpoints[t.def.Endpoint] != nil || h.isEndpoint(t.def.Endpoint):
+			return nil, fmt.Errorf("scim: the name or endpoint of resource type %s is taken", t.def.Name)
+		}
+		h.types[t.def.Name], h.endpoints[t.def.Endpoint] = t, t
+	}
+	h.discovery, err = newDiscovery(&h.options)
+	return h, err
+}
+
+// The endpoints that are not of a resource type.
+const (
+	endpointConfig  = "ServiceProviderConfig"
+	endpointTypes   = "ResourceTypes"
+	endpointSchemas = "Schemas"
+	endpointBulk    = "Bulk"
+	endpointMe      = "Me"
+	endpointSearch  = ".search"
+)
+
+func (h *Handler) isEndpoint(segment string) bool {
+	switch segment {
+	case endpointConfig, endpointTypes, endpointSchemas, endpointBulk, endpointMe, endpointSearch:
+		return true
+	}
+	return h.endpoints[segment] != nil
+}
+
+// public reports whether a request needs no token.
+func (h *Handler) public(x *exchange) bool {
+	return x.path == endpointConfig && !h.options.PrivateDiscovery
+}
+
+// A verb answers a request.
+type verb func(*Handler, *request) (response, error)
+
+// route finds the verb for a request; nil where there is no such endpoint.
+func (h *Handler) route(x *exchange) (verb, error) {
+	endpoint, rest, _ := strings.Cut(x.path, "/")
+	rest = strings.TrimLeft(rest, "/")
+	method := x.method
+	if method == http.MethodHead {
+		method = http.MethodGet // net/http leaves the body out
+	}
+	if t := h.endpoints[endpoint]; t != nil {
+		x.typ, x.id = t, rest
+		switch {
+		case rest == "":
+			return x.choose(method, allowed{"GET", (*Handler).list}, allowed{"POST", (*Handler).create})
+		case rest == endpointSearch:
+			return nil, Errorf(ErrNotImplemented, "POST %s is not supported: use GET with a filter", endpointSearch)
+		case strings.Contains(rest, "/"):
+			return nil, nil
+		}
+		return x.choose(method, allowed{"GET", (*Handler).get}, allowed{"PUT", (*Handler).replace},
+			allowed{"PATCH", (*Handler).patch}, allowed{"DELETE", (*Handler).delete})
+	}
+	x.id = rest
+	switch endpoint {
+	case endpointConfig:
+		if rest == "" {
+			return x.choose(method, allowed{"GET", (*Handler).getConfig})
+		}
+	case endpointTypes:
+		return x.choose(method, allowed{"GET", (*Handler).getTypes})
+	case endpointSchemas:
+		return x.choose(method, allowed{"GET", (*Handler).getSchemas})
+	case endpointBulk, endpointMe:
+		return nil, Errorf(ErrNotImplemented, "/%s is not supported", endpoint)
+	case endpointSearch, "":
+		return nil, Errorf(ErrNotImplemented, "queries over all resource types are not supported: query /Users or /Groups")
+	}
+	return nil, nil
+}
+
+type allowed struct {
+	method string
+	verb   verb
+}
+
+// choose finds the method among those an endpoint has.
+func (x *exchange) choose(method string, has ...allowed) (verb, error) {
+	for _, m := range has {
+		if m.method == method {
+			return m.verb, nil
+		}
+	}
+	allow := make([]string, len(has))
+	for i, m := range has {
+		allow[i] = m.method
+	}
+	x.w.Header().Set("Allow", strings.Join(allow, ", "))
+	return nil, Errorf(ErrMethodNotAllowed, "%s is not allowed here, only %s", clip(x.method), strings.Join(allow, ", "))
+}
+
+func (req *request) ref() Ref { return Ref{req.principal.Tenant, req.typ.def.Name, req.id} }
+
+func (h *Handler) decoding(req *request) decodeOptions {
+	return decodeOptions{dialect: &req.dialect, maxDepth: h.options.MaxDepth}
+}
+
+// wanted reads attributes and excludedAttributes.
+func (req *request) wanted() (projection, error) {
+	attributes, _, err := param(req.query, "attributes")
+	if err != nil {
+		return projection{}, err
+	}
+	excluded, _, err := param(req.query, "excludedAttributes")
+	if err != nil || attributes == "" && excluded == "" {
+		return projection{}, err
+	}
+	return req.typ.parseProjection(attributes, excluded, &req.dialect)
+}
+
+// get answers GET of one resource (RFC 7644 §3.4.1).
+func (h *Handler) get(req *request) (response, error) {
+	want, err := req.wanted()
+	if err != nil {
+		return response{}, err
+	}
+	r, err := h.store.Get(req.ctx, req.ref(), want.store(req.typ))
+	if err != nil {
+		return response{}, h.explain(req, err)
+	}
+	answer := response{status: http.StatusOK, typ: req.typ, resource: r, want: want}
+	if req.ifNone != "" && r.Version != "" && matches(req.ifNone, r.Version) {
+		answer.status = http.StatusNotModified
+	}
+	return answer, nil
+}
+
+// list answers GET of an endpoint (RFC 7644 §3.4.2).
+func (h *Handler) list(req *request) (response, error) {
+	want, err := req.wanted()
+	if err != nil {
+		return response{}, err
+	}
+	text, filtered, err := param(req.query, "filter")
+	if err != nil {
+		return response{}, &Error{Kind: ErrInvalidFilter, Detail: "the filter is not properly percent-encoded", Err: err}
+	}
+	q := Query{Tenant: req.principal.Tenant, Type: req.typ.def.Name, Projection: want.store(req.typ)}
+	if filtered { // an empty filter is no filter anybody means: it is refused
+		if len(text) > h.options.MaxFilter {
+			return response{}, Errorf(ErrInvalidFilter, "the filter is longer than %d bytes", h.options.MaxFilter)
+		}
+		if q.Filter, err = req.typ.parseFilter(text, &req.dialect); err != nil {
+			return response{}, err
+		}
+	}
+	start, err := intParam(req.query, "startIndex", 1)
+	if err != nil {
+		return response{}, err
+	}
+	count, err := intParam(req.query, "count", h.options.MaxResults)
+	if err != nil {
+		return response{}, err
+	}
+	start = max(start, 1)
+	q.Offset, q.Limit = start-1, min(max(count, 0), h.options.MaxResults)
+	page, err := h.store.List(req.ctx, q)
+	if err != nil {
+		return response{}, err
+	}
+	return response{status: http.StatusOK, typ: req.typ, page: page, start: start, want: want}, nil
+}
+
+// create answers POST to an endpoint (RFC 7644 §3.3).
+func (h *Handler) create(req *request) (response, error) {
+	want, err := req.wanted()
+	if err != nil {
+		return response{}, err
+	}
+	in, err := req.typ.decode(req.body, h.decoding(req))
+	if err != nil {
+		return response{}, err
+	}
+	want.sent = in.named
+	doc := in.document
+	if req.typ.active != nil && !in.active {
+		doc = doc.with(req.typ.active, "true")
+	}
+	if err := req.typ.checkRequired(doc); err != nil {
+		return response{}, err
+	}
+	req.id = ""
+	c := Change{Document: doc, Keys: req.typ.keys(doc), Members: MemberDelta{Add: in.members, Types: req.typ.memberTypes}}
+	up, err := h.write(req, OpCreate, nil, c)
+	if err != nil {
+		return response{}, err
+	}
+	answer := response{status: http.StatusCreated, typ: req.typ, resource: up.Resource, want: want}
+	if len(up.Added) > 0 && want.store(req.typ).Members {
+		whole := *up.Resource
+		whole.Members = SetOf(up.Added...)
+		answer.resource = &whole
+	}
+	return answer, nil
+}
+
+// attempts is how often a write is tried that found the resource changed
+// since it was read.
+const attempts = 8
+
+// replace answers PUT (RFC 7644 §3.5.1).
+func (h *Handler) replace(req *request) (response, error) {
+	want, err := req.wanted()
+	if err != nil {
+		return response{}, err
+	}
+	in, err := req.typ.decode(req.body, h.decoding(req))
+	if err != nil {
+		return response{}, err
+	}
+	want.sent = in.named
+	r, err := h.modify(req, Projection{Groups: want.store(req.typ).Groups}, func(cur *Resource) (Change, error) {
+		doc, err := req.typ.inherit(in, cur.Document)
+		if err != nil {
+			return Change{}, err
+		}
+		if err := req.typ.checkRequired(doc); err != nil {
+			return Change{}, err
+		}
+		c := Change{}
+		if doc.raw != cur.Document.raw {
+			c = Change{Version: cur.Version, Document: doc, Keys: req.typ.keys(doc)}
+		}
+		if req.typ.members != nil {
+			c.Members = MemberDelta{Reset: true, Add: in.members, Types: req.typ.memberTypes}
+		}
+		return c, nil
+	})
+	if err != nil {
+		return response{}, err
+	}
+	answer := response{status: http.StatusOK, typ: req.typ, want: want}
+	answer.resource, err = h.withMembers(req, r, want)
+	return answer, err
+}
+
+// inherit gives a body of PUT what the client cannot or need not send: the
+// values of attributes that are never returned, and of immutable ones; active,
+// whose loss would let somebody in (RFC 7644 §3.5.1).
+func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
+	doc := in.document
+	for _, n := range t.root.children {
+		if n.place != inDocument {
+			continue
+		}
+		was, had := old.Get(n.name)
+		now, has := doc.Get(n.name)
+		immutable := n.attr != nil && n.attr.Mutability == Immutable
+		switch {
+		case !had:
+		case immutable && has && now != was:
+			return doc, Errorf(ErrMutability, "%s cannot be changed once it has a value", n.path)
+		case has:
+		case immutable, n == t.active && !in.active,
+			n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly):
+			doc = doc.with(n, was)
+		}
+	}
+	return doc, t.checkImmutable(old, doc)
+}
+
+// checkImmutable holds the immutable sub-attributes of single complex
+// attributes and extensions to their values.
+func (t *ResourceType) checkImmutable(old, doc Document) error {
+	for _, n := range t.fixed {
+		was, had := old.at(n)
+		if now, has := doc.at(n); had && has && was != now {
+			return Errorf(ErrMutability, "%s cannot be changed once it has a value", n.path)
+		}
+	}
+	return nil
+}
+
+// patch answers PATCH (RFC 7644 §3.5.2).
+func (h *Handler) patch(req *request) (response, error) {
+	want, err := req.wanted()
+	if err != nil {
+		return response{}, err
+	}
+	p, err := req.typ.parsePatch(req.body, patchOptions{h.decoding(req), h.options.MaxOperations})
+	if err != nil {
+		return response{}, err
+	}
+	want.sent = p.named()
+	noBody := h.options.UserPatch204
+	if req.typ.members != nil {
+		noBody = !h.options.GroupPatch200
+	}
+	if want.include {
+		noBody = false // RFC 7644 §3.5.2: with attributes the answer has a body
+	}
+	answer := response{status: http.StatusOK, typ: req.typ, want: want, noBody: noBody}
+	if noBody {
+		answer.status = http.StatusNoContent
+	}
+	var r *Resource
+	if delta, only := p.Members(); only && !delta.IsZero() && single(req.ifMatch) {
+		// Nothing of the group need be known: the change costs what it says,
+		// whatever the size of the group.
+		up, err := h.write(req, OpUpdate, nil, Change{Version: opaque(req.ifMatch), Members: delta})
+		if err != nil {
+			return response{}, err
+		}
+		r = up.Resource
+	} else {
+		needs := Projection{Members: p.NeedsMembers(), Groups: !noBody && want.store(req.typ).Groups}
+		if r, err = h.modify(req, needs, p.Apply); err != nil {
+			return response{}, err
+		}
+	}
+	answer.resource = r
+	if !noBody {
+		answer.resource, err = h.withMembers(req, r, want)
+	}
+	return answer, err
+}
+
+// modify reads a resource, has change say what to do with it, and does it;
+// again if the resource has changed meanwhile and the client did not say which
+// version it means. It returns the resource as it then is, with the groups it
+// is in if they were needed.
+func (h *Handler) modify(req *request, needs Projection, change func(*Resource) (Change, error)) (*Resource, error) {
+	for try := 1; ; try++ {
+		cur, err := h.store.Get(req.ctx, req.ref(), needs)
+		if err != nil {
+			return nil, h.explain(req, err)
+		}
+		if req.ifMatch != "" && !matches(req.ifMatch, cur.Version) {
+			return nil, changed(req.ifMatch, cur.Version)
+		}
+		c, err := change(cur)
+		if err != nil {
+			return nil, err
+		}
+		if c.IsZero() {
+			return cur, nil
+		}
+		if req.ifMatch != "" {
+			c.Version = cur.Version
+		}
+		up, err := h.write(req, OpUpdate, cur, c)
+		switch {
+		case err == nil && cur.Groups != nil:
+			whole := *up.Resource
+			whole.Groups = cur.Groups
+			return &whole, nil
+		case err == nil:
+			return up.Resource, nil
+		case !errors.Is(err, ErrVersion) || req.ifMatch != "":
+			return nil, err
+		case try == attempts:
+			return nil, &Error{Kind: ErrUnavailable, Detail: "the resource is being changed by others: try again", RetryAfter: time.Second, Err: err}
+		}
+	}
+}
+
+// delete answers DELETE (RFC 7644 §3.6).
+func (h *Handler) delete(req *request) (response, error) {
+	gone := response{status: http.StatusNoContent}
+	if h.hooks == nil && single(req.ifMatch) {
+		return gone, h.explain(req, h.store.Delete(req.ctx, req.ref(), opaque(req.ifMatch)))
+	}
+	for try := 1; ; try++ {
+		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})
+		if err != nil {
+			return response{}, h.explain(req, err)
+		}
+		c := Change{}
+		if req.ifMatch != "" {
+			if !matches(req.ifMatch, cur.Version) {
+				return response{}, changed(req.ifMatch, cur.Version)
+			}
+			c.Version = cur.Version
+		}
+		_, err = h.write(req, OpDelete, cur, c)
+		if err != nil && errors.Is(err, ErrVersion) && try < attempts && !single(req.ifMatch) {
+			continue
+		}
+		return gone, err
+	}
+}
+
+// withMembers returns the resource with the members the client is to see, which
+// writes do not bring along.
+func (h *Handler) withMembers(req *request, r *Resource, want projection) (*Resource, error) {
+	p := want.store(req.typ)
+	if !p.Members {
+		return r, nil
+	}
+	whole, err := h.store.Get(req.ctx, r.Ref, p)
+	if errors.Is(err, ErrNotFound) {
+		return r, nil // deleted meanwhile; the write was done all the same
+	}
+	return whole, err
+}
+
+// write has a change admitted, made and told of. cur is the resource as it was
+// read, if it was.
+func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
+	if h.hooks == nil {
+		up, err := h.carryOut(req.ctx, h.store, op, req.ref(), c)
+		return up, h.explain(req, err)
+	}
+	e := Event{Op: op, Principal: req.principal, Ref: req.ref(), Before: cur, Delta: c.Members}
+	if op != OpDelete {
+		e.After = c.after(e.Ref, cur)
+		e.Changed = differences(cur, e.After)
+	}
+	if err := h.hooks.Admit(req.ctx, e); err != nil {
+		return nil, err
+	}
+	if t, ok := h.store.(Transactor); ok {
+		var up *Updated
+		err := t.InTx(req.ctx, func(ctx context.Context, tx Store) (err error) {
+			if up, err = h.carryOut(ctx, tx, op, e.Ref, c); err != nil {
+				return h.explain(req, err)
+			}
+			return h.tell(ctx, req.typ, e, up)
+		})
+		return up, err
+	}
+	up, err := h.carryOut(req.ctx, h.store, op, e.Ref, c)
+	if err != nil {
+		return nil, h.explain(req, err)
+	}
+	ctx := context.WithoutCancel(req.ctx) // what is stored is told of
+	if err := h.tell(ctx, req.typ, e, up); err != nil {
+		h.options.Logger.LogAttrs(ctx, slog.LevelError, "scim: a hook failed after the write was stored",
+			slog.String("op", string(op)), slog.String("type", e.Ref.Type), slog.String("id", up.Resource.ID),
+			slog.String("tenant", e.Ref.Tenant), slog.Any("err", err))
+	}
+	return up, nil
+}
+
+func (h *Handler) carryOut(ctx context.Context, s Store, op Op, ref Ref, c Change) (*Updated, error) {
+	switch op {
+	case OpCreate:
+		return s.Create(ctx, ref, c)
+	case OpUpdate:
+		return s.Update(ctx, ref, c)
+	}
+	return &Updated{Resource: &Resource{Ref: ref}}, s.Delete(ctx, ref, c.Version)
+}
+
+// explain gives a Store's bare errors a detail for the client.
+func (h *Handler) explain(req *request, err error) error {
+	var e *Error
+	switch {
+	case err == nil || errors.As(err, &e):
+		return err
+	case errors.Is(err, ErrNotFound):
+		return &Error{Kind: ErrNotFound, Detail: req.typ.def.Name + " " + clip(req.id) + " does not exist", Err: err}
+	case errors.Is(err, ErrVersion) && req.ifMatch != "":
+		return &Error{Kind: ErrVersion, Detail: "the resource is no longer the version in If-Match", Err: err}
+	}
+	return err
+}

@@ -1,0 +1,571 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/usherkit/scim/internal/jsontext"
+)
+
+const mediaType = "application/scim+json"
+
+// A request is an HTTP request as the verbs see it.
+type request struct {
+	ctx       context.Context
+	method    string
+	principal Principal
+	base      []byte // URL of the endpoint, for locations
+	path      string // below the endpoint: "Users/1"
+	slash     bool   // an escaped slash is in the path
+	query     string
+	typ       *ResourceType
+	id        string
+	body      []byte
+	ifMatch   string
+	ifNone    string
+	dialect   dialect
+}
+
+// A response is what a verb answers with; wire.go writes it. The zero parts
+// are not sent.
+type response struct {
+	status   int
+	typ      *ResourceType
+	resource *Resource // with its ETag and location; with noBody only these
+	noBody   bool
+	page     *Page
+	start    int    // index of the page's first resource, from 1
+	raw      []byte // a whole body
+	want     projection
+}
+
+// exchange is one request and its answer, with buffers that are used again.
+type exchange struct {
+	request
+	render renderer
+	in     []byte
+	w      http.ResponseWriter
+	status int
+	begun  bool // the header is sent
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+func (x *exchange) release() {
+	const kept = 1 << 20 // a larger buffer is not worth keeping
+	if cap(x.in) > kept || cap(x.render.buf) > kept {
+		return
+	}
+	*x = exchange{in: x.in[:0], render: renderer{buf: x.render.buf[:0]}, request: request{base: x.base[:0]}}
+	exchanges.Put(x)
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := exchanges.Get().(*exchange)
+	x.w = w
+	x.ctx, x.method, x.query = r.Context(), r.Method, r.URL.RawQuery
+	defer func() {
+		if v := recover(); v != nil {
+			h.panicked(x, r, v)
+		}
+	}()
+	answer, err := h.serve(x, r)
+	if err != nil {
+		h.fail(x, r, err)
+	} else if err := h.send(x, &answer); err != nil {
+		h.abort(x, r, err)
+	}
+	if x.dialect.fired != 0 {
+		h.logRules(x, r)
+	}
+	x.release()
+}
+
+// serve reads what all requests have in common and has the verb answer.
+func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
+	tenant := h.locate(x, r)
+	if !h.public(x) {
+		if err := h.authenticate(x, r, tenant); err != nil {
+			return response{}, err
+		}
+	}
+	x.dialect.strict = h.options.Strict || x.principal.Strict
+	if err := h.accepts(x, r); err != nil {
+		return response{}, err
+	}
+	var answer verb
+	if !x.slash { // no id and no endpoint has a slash in it
+		var err error
+		if answer, err = h.route(x); err != nil {
+			return response{}, err
+		}
+	}
+	if answer == nil {
+		return response{}, Errorf(ErrNotFound, "there is no endpoint %q", "/"+clip(x.path))
+	}
+	if x.method == http.MethodPost || x.method == http.MethodPut || x.method == http.MethodPatch {
+		if err := h.readBody(x, r); err != nil {
+			return response{}, err
+		}
+	}
+	return answer(h, &x.request)
+}
+
+// locate finds where the Handler is mounted, and with it the endpoint's URL,
+// the path below it and the tenant in the path, if one is named there.
+func (h *Handler) locate(x *exchange, r *http.Request) (tenant string) {
+	path := r.URL.Path
+	x.slash = r.URL.RawPath != "" && strings.Contains(strings.ToLower(r.URL.RawPath), "%2f")
+	at := h.mountEnd(r.Pattern, path)
+	x.path = strings.Trim(path[at:], "/")
+	if r.Pattern != "" {
+		tenant = r.PathValue("tenant")
+	}
+	if h.options.BaseURL != "" {
+		named := tenant
+		if named == "" {
+			named = x.principal.Tenant
+		}
+		x.base = append(x.base[:0], strings.ReplaceAll(h.options.BaseURL, "{tenant}", url.PathEscape(named))...)
+		return tenant
+	}
+	x.base = append(x.base[:0], "http"...)
+	if r.TLS != nil {
+		x.base = append(x.base, 's')
+	}
+	x.base = append(append(x.base, "://"...), r.Host...)
+	escaped := r.URL.EscapedPath()
+	if whole, _, _ := strings.Cut(r.RequestURI, "?"); len(whole) > len(escaped) && strings.HasSuffix(whole, escaped) && whole[0] == '/' {
+		x.base = append(x.base, whole[:len(whole)-len(escaped)]...) // taken off by http.StripPrefix
+	}
+	x.base = append(x.base, strings.TrimRight(escapedPrefix(path[:at]), "/")...)
+	for i, b := range x.base {
+		if b <= ' ' || b == '"' || b == '\\' || b >= 0x7f { // nothing a Host header or a path has
+			x.base[i] = '_'
+		}
+	}
+	return tenant
+}
+
+func escapedPrefix(path string) string {
+	return (&url.URL{Path: path}).EscapedPath()
+}
+
+// mountEnd returns the length of the path's part above the endpoints: as many
+// segments as the pattern has above its last one, or else, without a ServeMux
+// or behind http.StripPrefix, all before the first segment that names an
+// endpoint.
+func (h *Handler) mountEnd(pattern, path string) int {
+	if i := strings.IndexByte(pattern, '/'); i >= 0 {
+		pattern = pattern[i:]
+		segments := strings.Count(pattern, "/") - 1
+		if !strings.HasSuffix(pattern, "/") && !strings.HasSuffix(pattern, "...}") {
+			segments++ // mounted at exactly this path
+		}
+		at := 0
+		for ; segments > 0 && at < len(path); segments-- {
+			n := strings.IndexByte(path[at+1:], '/')
+			if n < 0 {
+				at = len(path)
+			} else {
+				at += 1 + n
+			}
+		}
+		first, _, _ := strings.Cut(strings.TrimLeft(path[at:], "/"), "/")
+		last := path[strings.LastIndexByte(path[:at], '/')+1 : at]
+		if h.isEndpoint(first) || first == "" && segments == 0 && !h.isEndpoint(last) {
+			return at
+		}
+	}
+	for at := 0; at < len(path); {
+		segment, _, _ := strings.Cut(path[at+1:], "/")
+		if h.isEndpoint(segment) {
+			return at
+		}
+		at += 1 + len(segment)
+	}
+	return 0
+}
+
+// authenticate asks whose token the request bears.
+func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) error {
+	var token string
+	if values := r.Header["Authorization"]; len(values) == 1 {
+		if scheme, rest, ok := strings.Cut(values[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
+			token = strings.TrimSpace(rest)
+		}
+	}
+	if token == "" {
+		return Errorf(ErrUnauthorized, "a bearer token is required in the Authorization header")
+	}
+	principal, err := h.tokens.ValidateToken(x.ctx, token)
+	if err == nil && tenant != "" && tenant != principal.Tenant {
+		err = ErrUnauthorized // and nothing that would tell the tenant exists
+	}
+	if errors.Is(err, ErrUnauthorized) {
+		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	x.principal = principal
+	if strings.Contains(h.options.BaseURL, "{tenant}") && tenant == "" {
+		h.locate(x, r)
+	}
+	return nil
+}
+
+// accepts looks at the media types. Only strict clients are held to Accept:
+// whatever they name, there is one form of answer.
+func (h *Handler) accepts(x *exchange, r *http.Request) error {
+	x.ifMatch, x.ifNone = joined(r.Header["If-Match"]), joined(r.Header["If-None-Match"])
+	if x.dialect.strict && !acceptable(joined(r.Header["Accept"])) {
+		return Errorf(ErrNotAcceptable, "only %s can be sent", mediaType)
+	}
+	if r.Method == http.MethodGet || r.Method == http.MethodDelete || r.Method == http.MethodHead {
+		return nil
+	}
+	content := joined(r.Header["Content-Type"])
+	name, _, _ := strings.Cut(content, ";")
+	name = strings.TrimSpace(name)
+	if name != "" && !strings.EqualFold(name, mediaType) && !strings.EqualFold(name, "application/json") {
+		return Errorf(ErrUnsupportedMedia, "Content-Type %q is not supported: send %s", clip(content), mediaType)
+	}
+	if encoding := joined(r.Header["Content-Encoding"]); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return Errorf(ErrUnsupportedMedia, "Content-Encoding %q is not supported", clip(encoding))
+	}
+	return nil
+}
+
+func joined(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return strings.Join(values, ",")
+}
+
+func acceptable(accept string) bool {
+	if accept == "" {
+		return true
+	}
+	for _, one := range strings.Split(accept, ",") {
+		name, _, _ := strings.Cut(one, ";")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "*/*", "application/*", mediaType, "application/json":
+			return true
+		}
+	}
+	return false
+}
+
+// readBody reads the body, but no more than is allowed.
+func (h *Handler) readBody(x *exchange, r *http.Request) error {
+	tooLarge := func() error {
+		x.w.Header().Set("Connection", "close") // the rest is not read
+		return Errorf(ErrTooLarge, "the body is larger than %d bytes", h.options.MaxBody)
+	}
+	if r.ContentLength > h.options.MaxBody {
+		return tooLarge()
+	}
+	if r.Body == nil {
+		return nil
+	}
+	buf, most := x.in[:0], int(h.options.MaxBody)
+	if n := int(r.ContentLength) + 1; cap(buf) < n { // one more byte, to see the end
+		buf = make([]byte, 0, n)
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Body.Read(buf[len(buf):min(cap(buf), most+1)])
+		buf = buf[:len(buf)+n]
+		x.in = buf
+		switch {
+		case len(buf) > most:
+			return tooLarge()
+		case err == io.EOF:
+			x.body = buf
+			return nil
+		case err != nil:
+			return Errorf(ErrInvalidSyntax, "the body could not be read to its end: %w", err)
+		}
+	}
+}
+
+var (
+	contentType  = []string{mediaType}
+	cacheControl = []string{"no-store"} // personal data (RFC 7643 §9.3)
+)
+
+// send writes an answer: in one piece if it is small, and otherwise in chunks,
+// so that a group of any size takes a bounded piece of memory.
+func (h *Handler) send(x *exchange, a *response) error {
+	head := x.w.Header()
+	if a.resource != nil {
+		x.setLocation(a, head)
+	}
+	if a.noBody || a.status == http.StatusNoContent || a.status == http.StatusNotModified {
+		x.w.WriteHeader(a.status)
+		return nil
+	}
+	head["Content-Type"] = contentType
+	head["Cache-Control"] = cacheControl
+	out := &x.render
+	out.base, out.types, out.want = x.base, h.types, a.want
+	out.sink, x.status = x, a.status
+	var err error
+	switch {
+	case a.raw != nil:
+		out.buf = append(out.buf, a.raw...)
+	case a.page != nil:
+		err = out.page(a)
+	default:
+		err = out.resource(a.typ, a.resource)
+	}
+	if err != nil {
+		return err
+	}
+	return x.finish()
+}
+
+// page appends a ListResponse (RFC 7644 §3.4.2).
+func (x *renderer) page(a *response) error {
+	x.buf = append(x.buf, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":`...)
+	x.buf = strconv.AppendInt(x.buf, int64(a.page.Total), 10)
+	x.buf = append(x.buf, `,"startIndex":`...)
+	x.buf = strconv.AppendInt(x.buf, int64(a.start), 10)
+	x.buf = append(x.buf, `,"itemsPerPage":`...)
+	x.buf = strconv.AppendInt(x.buf, int64(len(a.page.Resources)), 10)
+	x.buf = append(x.buf, `,"Resources":[`...)
+	for i, r := range a.page.Resources {
+		if i > 0 {
+			x.buf = append(x.buf, ',')
+		}
+		if err := x.resource(a.typ, r); err != nil {
+			return err
+		}
+		if err := x.spill(); err != nil {
+			return err
+		}
+	}
+	x.buf = append(x.buf, "]}"...)
+	return nil
+}
+
+// setLocation sets ETag, Location and Content-Location (RFC 7644 §3.14, §3.3;
+// RFC 7643 §3.1). The strings are parts of one, and so are the slices.
+func (x *exchange) setLocation(a *response, head http.Header) {
+	out := x.render.buf[:0]
+	version := a.resource.Version
+	out = append(append(append(out, `W/"`...), version...), '"')
+	etag := len(out)
+	out = append(append(out, x.base...), '/')
+	out = append(append(out, a.typ.def.Endpoint...), '/')
+	out = appendPathSegment(out, a.resource.ID)
+	text := string(out)
+	x.render.buf = out[:0]
+	values := []string{text[:etag], text[etag:]}
+	if version != "" {
+		head["Etag"] = values[:1:1]
+	}
+	head["Location"] = values[1:2:2]
+	if a.status != http.StatusCreated {
+		head["Content-Location"] = values[1:2:2]
+	}
+}
+
+// flush sends on what is rendered so far.
+func (x *exchange) flush() error {
+	if !x.begun {
+		x.begun = true
+		x.w.WriteHeader(x.status)
+	}
+	_, err := x.w.Write(x.render.buf)
+	x.render.buf = x.render.buf[:0]
+	if err != nil {
+		return clientGone{err}
+	}
+	return nil
+}
+
+func (x *exchange) finish() error {
+	if !x.begun {
+		x.w.Header()["Content-Length"] = []string{strconv.Itoa(len(x.render.buf))}
+	}
+	return x.flush()
+}
+
+// clientGone is an error of writing to the client, of which nobody can be told.
+type clientGone struct{ error }
+
+// kinds is the one table of how errors are answered (RFC 7644 §3.12).
+var kinds = []struct {
+	kind     error
+	status   int
+	scimType string
+}{
+	{ErrInvalidSyntax, 400, "invalidSyntax"},
+	{ErrInvalidFilter, 400, "invalidFilter"},
+	{ErrInvalidPath, 400, "invalidPath"},
+	{ErrInvalidValue, 400, "invalidValue"},
+	{ErrInvalidVersion, 400, "invalidVers"},
+	{ErrNoTarget, 400, "noTarget"},
+	{ErrMutability, 400, "mutability"},
+	{ErrTooMany, 400, "tooMany"},
+	{ErrUnauthorized, 401, ""},
+	{ErrForbidden, 403, ""},
+	{ErrSensitive, 403, "sensitive"},
+	{ErrNotFound, 404, ""},
+	{ErrMethodNotAllowed, 405, ""},
+	{ErrNotAcceptable, 406, ""},
+	{ErrUniqueness, 409, "uniqueness"},
+	{ErrConflict, 409, ""},
+	{ErrVersion, 412, ""},
+	{ErrTooLarge, 413, ""},
+	{ErrUnsupportedMedia, 415, ""},
+	{ErrTooManyRequests, 429, ""},
+	{ErrNotImplemented, 501, ""},
+	{ErrUnavailable, 503, ""},
+}
+
+// fail answers an error and logs it. Only the detail of an Error is sent: the
+// text of any other error may hold what a client must not see.
+func (h *Handler) fail(x *exchange, r *http.Request, err error) {
+	status, scimType, detail := http.StatusInternalServerError, "", ""
+	says := err // the kind of an Error comes before those of its cause
+	var e *Error
+	if errors.As(err, &e) && e.Kind != nil {
+		says = e.Kind
+	}
+	for _, k := range kinds {
+		if errors.Is(says, k.kind) {
+			status, scimType, detail = k.status, k.scimType, usual[k.status]
+			break
+		}
+	}
+	head := x.w.Header()
+	if e != nil && status != http.StatusInternalServerError {
+		if e.Detail != "" {
+			detail = e.Detail
+		}
+		if e.RetryAfter > 0 {
+			head["Retry-After"] = []string{strconv.Itoa(int((e.RetryAfter + 999_999_999) / 1_000_000_000))}
+		}
+	}
+	if detail == "" {
+		detail = usual[http.StatusInternalServerError]
+	}
+	h.log(x, r, status, detail, err)
+	if x.begun {
+		panic(http.ErrAbortHandler) // the answer has begun: let the client see that it is broken
+	}
+	if status == http.StatusUnauthorized {
+		head["Www-Authenticate"] = []string{`Bearer realm="scim"`}
+	}
+	head["Content-Type"] = contentType
+	out := append(x.render.buf[:0], `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`...)
+	out = append(strconv.AppendInt(out, int64(status), 10), '"')
+	if scimType != "" {
+		out = append(append(append(out, `,"scimType":"`...), scimType...), '"')
+	}
+	out = jsontext.AppendQuote(append(out, `,"detail":`...), strings.ToValidUTF8(detail, "\uFFFD"))
+	x.render.buf = append(out, '}')
+	x.status = status
+	x.finish() // a client that has gone cannot be told
+}
+
+// usual is what a status says where the error has no detail of its own.
+var usual = map[int]string{
+	400: "the request is not valid",
+	401: "a valid bearer token is required",
+	403: "this is not permitted",
+	404: "there is no such resource",
+	405: "the method is not allowed here",
+	406: "the answer has no form that the client accepts",
+	409: "a value that must be unique is already in use",
+	412: "the resource has changed since the version given",
+	413: "the request is too large",
+	415: "the body's media type is not supported",
+	429: "too many requests: try again later",
+	500: "the request could not be carried out because of an internal error; it is in the server's log",
+	501: "this operation is not supported",
+	503: "the service is not available at the moment: try again later",
+}
+
+// abort ends an answer that cannot be completed.
+func (h *Handler) abort(x *exchange, r *http.Request, err error) {
+	var gone clientGone
+	if errors.As(err, &gone) {
+		h.log(x, r, 499, "the client has gone", err)
+		return
+	}
+	if !x.begun {
+		clear(x.w.Header())
+	}
+	h.fail(x, r, err)
+}
+
+// panicked answers a panic of the application's code: its Store, its hooks.
+func (h *Handler) panicked(x *exchange, r *http.Request, v any) {
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	err, ok := v.(error)
+	if !ok {
+		err = fmt.Errorf("%v", v)
+	}
+	if !x.begun {
+		clear(x.w.Header())
+	}
+	// The exchange is not released: the code that panicked may still use it.
+	h.fail(x, r, fmt.Errorf("panic: %w\n%s", hidden{err}, debug.Stack()))
+}
+
+// hidden keeps a panic's value from being taken for one of the Err kinds.
+type hidden struct{ err error }
+
+func (e hidden) Error() string { return e.err.Error() }
+
+// log writes the one record of an answered error: never a token, a query or a
+// body, which hold what must not be kept.
+func (h *Handler) log(x *exchange, r *http.Request, status int, detail string, err error) {
+	level := slog.LevelWarn
+	if status >= 500 && status != http.StatusNotImplemented {
+		level = slog.LevelError
+	}
+	if !h.options.Logger.Enabled(x.ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", x.method), slog.String("path", r.URL.Path), slog.Int("status", status),
+		slog.String("tenant", x.principal.Tenant), slog.String("subject", x.principal.Subject),
+		slog.String("detail", detail),
+	}
+	if status >= 500 {
+		attrs = append(attrs, slog.Any("err", err))
+	}
+	if x.dialect.fired != 0 {
+		attrs = append(attrs, slog.Any("rules", x.dialect.rules()))
+	}
+	h.options.Logger.LogAttrs(x.ctx, level, "scim: request failed", attrs...)
+}
+
+// logRules says which tolerances a request needed.
+func (h *Handler) logRules(x *exchange, r *http.Request) {
+	if h.options.Logger.Enabled(x.ctx, slog.LevelDebug) {
+		h.options.Logger.LogAttrs(x.ctx, slog.LevelDebug, "scim: dialect tolerated",
+			slog.String("method", x.method), slog.String("path", r.URL.Path),
+			slog.String("tenant", x.principal.Tenant), slog.Any("rules", x.dialect.rules()))
+	}
+}
