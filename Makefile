@@ -1,0 +1,68 @@
+# Needs Go only; make race also a C compiler, as the race detector does.
+#
+# The package pattern "work" means every package of every module in go.work.
+
+GO       ?= go
+FUZZTIME ?= 30s
+BENCH    ?= .
+COUNT    ?= 6
+
+SHELL       := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# A linter of tools/go.mod, which no other module requires.
+tool = GOWORK=off $(GO) tool -modfile='$(CURDIR)/tools/go.mod'
+
+# The directories with a go.mod, and those of them with packages of ours.
+modules  := . examples internal/peertest
+all_mods := $(modules) tools
+
+.PHONY: check test race lint format standalone fuzz bench tidy api
+
+# Everything that is asked of a change.
+check: lint test race standalone
+
+test:
+	$(GO) test work
+
+race:
+	$(GO) test -race work
+
+lint:
+	@echo 'gofmt and gofumpt'
+	@unformatted=$$(gofmt -l . && $(tool) gofumpt -l .); \
+		if [ -n "$$unformatted" ]; then echo "run make format; it would change:"; sort -u <<<"$$unformatted"; exit 1; fi
+	$(GO) vet work
+	@for m in $(modules); do echo "staticcheck in $$m"; (cd $$m && $(tool) staticcheck ./...); done
+	@for m in $(all_mods); do echo "go mod tidy -diff in $$m"; (cd $$m && GOWORK=off $(GO) mod tidy -diff); done
+
+format:
+	$(tool) gofumpt -w .
+
+# Each module as those see it who have no go.work.
+standalone:
+	@for m in $(modules); do echo "go vet without go.work in $$m"; (cd $$m && GOWORK=off $(GO) vet ./...); done
+
+# Each fuzz target there is, one after the other, for FUZZTIME.
+fuzz:
+	@$(GO) test -list '^Fuzz' work \
+	| awk '/^Fuzz/ { found[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, found[i]; total += n; n = 0 } END { exit !total }' \
+	| while read -r package target; do \
+		echo "== $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done
+
+# Write two runs to bench-old.txt and bench-new.txt and compare them:
+# GOWORK=off go tool -modfile=tools/go.mod benchstat bench-old.txt bench-new.txt
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) work
+
+tidy:
+	@for m in $(all_mods); do (cd $$m && GOWORK=off $(GO) mod tidy); done
+
+# What has changed in the exported API since BASE, a tag or a commit.
+api:
+	@old=$$(mktemp -d); trap 'git worktree remove --force "$$old"' EXIT; \
+	git worktree add -q --detach "$$old" '$(BASE)'; \
+	(cd "$$old" && $(tool) apidiff -m -w "$$old/old.api" github.com/usherkit/scim); \
+	$(tool) apidiff -m "$$old/old.api" github.com/usherkit/scim
