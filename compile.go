@@ -175,6 +175,9 @@ func compileType(def TypeDefinition) (*ResourceType, error) {
 		if err := t.root.add(e); err != nil {
 			return nil, err
 		}
+		if len(def.Extensions) > 32 {
+			return nil, fmt.Errorf("scim: %s has more than 32 extensions", def.Name)
+		}
 		for i := range ext.Schema.Attributes {
 			if err := compileAttribute(e, &ext.Schema.Attributes[i], ext.Schema.ID+":", inDocument); err != nil {
 				return nil, fmt.Errorf("%w (schema %s)", err, ext.Schema.ID)

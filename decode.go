@@ -539,7 +539,8 @@ func (c *decoder) checkPrimary(n *node, start int, have *bool) error {
 }
 
 func (c *decoder) loneElement(n *node) (bool, error) {
-	if !c.dialect.grants(ruleLoneElement) {
+	lone := c.peek() == '"' || c.peek() == '{' || n.kind != kindComplex
+	if !lone || !c.dialect.grants(ruleLoneElement) {
 		return false, c.wrong("an array")
 	}
 	open := len(c.dst)
@@ -888,56 +889,48 @@ func (c *decoder) oneMember(n *node) error {
 // anything.
 func (c *decoder) checkSchemas() error {
 	t := c.t
-	var listed []string
+	var listed uint64 // bit 0: the type's own schema; then its extensions
 	if len(c.schemas) > 0 && c.schemas[0] == '[' {
 		walk := jsontext.NewArray(c.schemas)
 		for value, ok := walk.Next(); ok; value, ok = walk.Next() {
 			if value[0] != '"' {
 				return Errorf(ErrInvalidValue, "schemas: expected strings, got %s", clip(string(value)))
 			}
-			if t.knows(value) {
-				if c.dialect != nil && c.dialect.strict {
-					listed = append(listed, jsontext.Unquote(value))
-				}
-				continue
-			}
-			if !c.dialect.grants(ruleUnknownSchema) {
+			if i := t.schemaIndex(value); i >= 0 {
+				listed |= 1 << i
+			} else if !c.dialect.grants(ruleUnknownSchema) {
 				return Errorf(ErrInvalidSyntax, "schemas: %s is no schema of %s", clip(string(value)), t.def.Name)
 			}
 		}
-	} else if !c.dialect.grants(ruleSchemasMissing) {
-		return Errorf(ErrInvalidSyntax, "schemas: expected an array with %s", t.def.Schema.ID)
 	}
-	if c.dialect == nil || !c.dialect.strict {
-		return nil
+	missing := ""
+	if listed&1 == 0 {
+		missing = t.def.Schema.ID
 	}
-	lists := func(uri string) bool {
-		for _, l := range listed {
-			if strings.EqualFold(l, uri) {
-				return true
-			}
+	for i, e := range t.extensions {
+		if _, present := c.out.document.Get(e.name); present && listed&(2<<i) == 0 {
+			missing = e.name
 		}
-		return false
 	}
-	if !lists(t.def.Schema.ID) {
-		return Errorf(ErrInvalidSyntax, "schemas: %s is missing", t.def.Schema.ID)
-	}
-	for _, e := range t.root.children {
-		if _, present := c.out.document.Get(e.name); e.kind == kindExtension && present && !lists(e.name) {
-			return Errorf(ErrInvalidSyntax, "schemas: %s is missing, though the body has its attributes", e.name)
-		}
+	if missing != "" && !c.dialect.grants(ruleSchemasMissing) {
+		return Errorf(ErrInvalidSyntax, "schemas: %s is missing", missing)
 	}
 	return nil
 }
 
-// knows reports whether a string literal is the URI of one of the type's schemas.
-func (t *ResourceType) knows(literal []byte) bool {
+// schemaIndex finds the schema whose URI a string literal is: 0 for the type's
+// own, from 1 on its extensions, -1 for another.
+func (t *ResourceType) schemaIndex(literal []byte) int {
 	uri := literal[1 : len(literal)-1]
-	if bytes.EqualFold(uri, []byte(t.def.Schema.ID)) {
-		return true
+	if strings.EqualFold(string(uri), t.def.Schema.ID) {
+		return 0
 	}
-	n := t.root.child(uri)
-	return n != nil && n.kind == kindExtension
+	for i, e := range t.extensions {
+		if strings.EqualFold(string(uri), e.name) {
+			return 1 + i
+		}
+	}
+	return -1
 }
 
 // checkRequired reports the first required attribute that has no value

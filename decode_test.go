@@ -168,7 +168,7 @@ func TestDecodeStrictSchemas(t *testing.T) {
 	user := userType(t)
 	for _, c := range []struct{ in, wrong string }{
 		{`{"schemas":["` + UserSchemaURI + `"],"userName":"a"}`, ""},
-		{`{"userName":"a"}`, "schemas: expected an array"},
+		{`{"userName":"a"}`, UserSchemaURI + " is missing"},
 		{`{"schemas":[],"userName":"a"}`, UserSchemaURI + " is missing"},
 		{`{"schemas":["` + UserSchemaURI + `"],"userName":"a","` + EnterpriseUserSchemaURI + `":{"department":"D"}}`, EnterpriseUserSchemaURI + " is missing"},
 		{`{"schemas":[1],"userName":"a"}`, "schemas: expected strings, got 1"},

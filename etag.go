@@ -1,18 +1,66 @@
 package scim
 
-import "strings"
+import (
+	"hash/fnv"
+	"strings"
+)
 
 // Versions travel as weak entity tags, W/"v" (RFC 7644 §3.14). If-Match asks
 // for a strong comparison, which no weak tag would ever satisfy, so the opaque
 // texts are compared.
+//
+// The groups that a user is shown with are no part of the user: when they
+// change, the Store's version of the user does not. Where they are shown the
+// tag has a digest of them after the version, so that a client that asks with
+// If-None-Match is never left with old ones. If-Match, which is about the
+// user, leaves it out.
 
-// matches reports whether a version is among the tags of an If-Match or
-// If-None-Match header.
-func matches(header, version string) bool {
+const digestLen = len("~01234567")
+
+// appendVersion appends the version that a resource is shown with.
+func appendVersion(dst []byte, r *Resource) []byte {
+	dst = append(dst, r.Version...)
+	if r.Groups == nil {
+		return dst
+	}
+	sum := fnv.New32a()
+	for m, err := range r.Groups.All() {
+		if err != nil {
+			break // rendering the groups reports it
+		}
+		sum.Write([]byte(m.ID))
+		sum.Write([]byte{0})
+		sum.Write([]byte(m.Display))
+		sum.Write([]byte{0})
+	}
+	const hex = "0123456789abcdef"
+	dst = append(dst, '~')
+	for digest, i := sum.Sum32(), 28; i >= 0; i -= 4 {
+		dst = append(dst, hex[digest>>i&15])
+	}
+	return dst
+}
+
+// storeVersion takes the digest off a version that a client names.
+func (t *ResourceType) storeVersion(version string) string {
+	if at := len(version) - digestLen; t.groups != nil && at >= 0 && version[at] == '~' {
+		return version[:at]
+	}
+	return version
+}
+
+// precondition reports whether an If-Match header allows a change of the
+// version.
+func (t *ResourceType) precondition(header, version string) bool {
+	return matches(header, func(tag string) bool { return t.storeVersion(tag) == version })
+}
+
+// matches reports whether a header names any version, or one that is.
+func matches(header string, is func(version string) bool) bool {
 	for header != "" {
 		var tag string
 		tag, header = nextTag(header)
-		if tag == "*" || version != "" && unquote(tag) == version {
+		if tag == "*" || is(unquote(tag)) {
 			return true
 		}
 	}
@@ -52,9 +100,9 @@ func single(header string) bool {
 }
 
 // opaque returns the version in an If-Match that is single.
-func opaque(header string) string {
+func (t *ResourceType) opaque(header string) string {
 	tag, _ := nextTag(header)
-	return unquote(tag)
+	return t.storeVersion(unquote(tag))
 }
 
 func changed(header, version string) error {

@@ -492,10 +492,22 @@ func TestETags(t *testing.T) {
 		t.Errorf("after two changes ETag is %s", a.header.Get("ETag"))
 	}
 	group := "/Groups/" + e.must(201, "POST", "/Groups", `{"displayName":"g"}`).id()
+	alone := a.header.Get("ETag")
 	add := patchBody(`{"op":"add","path":"members","value":[{"value":"` + a.id() + `"}]}`)
 	e.must(412, "PATCH", group, add, "If-Match", `W/"9"`)
 	e.must(204, "PATCH", group, add, "If-Match", `W/"1"`)
-	e.must(204, "DELETE", user, "", "If-Match", `"3"`)
+
+	// The user is shown with its groups now, so it has another tag.
+	e.must(304, "GET", user+"?excludedAttributes=groups", "", "If-None-Match", alone)
+	tag = e.must(200, "GET", user, "", "If-None-Match", alone).header.Get("ETag")
+	e.must(304, "GET", user, "", "If-None-Match", tag)
+	e.must(204, "PATCH", group, patchBody(`{"op":"replace","path":"displayName","value":"h"}`))
+	a = e.must(200, "GET", user, "", "If-None-Match", tag)
+	if tag = a.header.Get("ETag"); a.doc["meta"].(map[string]any)["version"] != tag {
+		t.Errorf("ETag %s, meta.version %v", tag, a.doc["meta"])
+	}
+	e.must(412, "DELETE", user, "", "If-Match", `W/"2~00000000"`)
+	e.must(204, "DELETE", user, "", "If-Match", tag)
 }
 
 // counting counts the calls of a Store.

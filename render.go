@@ -83,7 +83,7 @@ func (x *renderer) meta(t *ResourceType, r *Resource) {
 		x.buf = append(x.buf, '"')
 	}
 	if wants(sub[4]) && r.Version != "" {
-		x.buf = append(append(append(x.buf, `,"version":"W/\"`...), r.Version...), `\""`...)
+		x.buf = append(appendVersion(append(x.buf, `,"version":"W/\"`...), r), `\""`...)
 	}
 	if len(x.buf) == open {
 		x.buf = append(x.buf, '{')

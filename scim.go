@@ -201,8 +201,11 @@ func (h *Handler) get(req *request) (response, error) {
 		return response{}, h.explain(req, err)
 	}
 	answer := response{status: http.StatusOK, typ: req.typ, resource: r, want: want}
-	if req.ifNone != "" && r.Version != "" && matches(req.ifNone, r.Version) {
-		answer.status = http.StatusNotModified
+	if req.ifNone != "" && r.Version != "" {
+		shown := string(appendVersion(nil, r))
+		if matches(req.ifNone, func(version string) bool { return version == shown }) {
+			answer.status = http.StatusNotModified
+		}
 	}
 	return answer, nil
 }
@@ -379,7 +382,7 @@ func (h *Handler) patch(req *request) (response, error) {
 	if delta, only := p.Members(); only && !delta.IsZero() && single(req.ifMatch) {
 		// Nothing of the group need be known: the change costs what it says,
 		// whatever the size of the group.
-		up, err := h.write(req, OpUpdate, nil, Change{Version: opaque(req.ifMatch), Members: delta})
+		up, err := h.write(req, OpUpdate, nil, Change{Version: req.typ.opaque(req.ifMatch), Members: delta})
 		if err != nil {
 			return response{}, err
 		}
@@ -407,7 +410,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 		if err != nil {
 			return nil, h.explain(req, err)
 		}
-		if req.ifMatch != "" && !matches(req.ifMatch, cur.Version) {
+		if req.ifMatch != "" && !req.typ.precondition(req.ifMatch, cur.Version) {
 			return nil, changed(req.ifMatch, cur.Version)
 		}
 		c, err := change(cur)
@@ -440,7 +443,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 func (h *Handler) delete(req *request) (response, error) {
 	gone := response{status: http.StatusNoContent}
 	if h.hooks == nil && single(req.ifMatch) {
-		return gone, h.explain(req, h.store.Delete(req.ctx, req.ref(), opaque(req.ifMatch)))
+		return gone, h.explain(req, h.store.Delete(req.ctx, req.ref(), req.typ.opaque(req.ifMatch)))
 	}
 	for try := 1; ; try++ {
 		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})
@@ -449,7 +452,7 @@ func (h *Handler) delete(req *request) (response, error) {
 		}
 		c := Change{}
 		if req.ifMatch != "" {
-			if !matches(req.ifMatch, cur.Version) {
+			if !req.typ.precondition(req.ifMatch, cur.Version) {
 				return response{}, changed(req.ifMatch, cur.Version)
 			}
 			c.Version = cur.Version

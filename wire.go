@@ -367,8 +367,7 @@ func (x *renderer) page(a *response) error {
 // RFC 7643 §3.1). The strings are parts of one, and so are the slices.
 func (x *exchange) setLocation(a *response, head http.Header) {
 	out := x.render.buf[:0]
-	version := a.resource.Version
-	out = append(append(append(out, `W/"`...), version...), '"')
+	out = append(appendVersion(append(out, `W/"`...), a.resource), '"')
 	etag := len(out)
 	out = append(append(out, x.base...), '/')
 	out = append(append(out, a.typ.def.Endpoint...), '/')
@@ -376,7 +375,7 @@ func (x *exchange) setLocation(a *response, head http.Header) {
 	text := string(out)
 	x.render.buf = out[:0]
 	values := []string{text[:etag], text[etag:]}
-	if version != "" {
+	if a.resource.Version != "" {
 		head["Etag"] = values[:1:1]
 	}
 	head["Location"] = values[1:2:2]
@@ -471,7 +470,11 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 		panic(http.ErrAbortHandler) // the answer has begun: let the client see that it is broken
 	}
 	if status == http.StatusUnauthorized {
-		head["Www-Authenticate"] = []string{`Bearer realm="scim"`}
+		challenge := `Bearer realm="scim"`
+		if len(r.Header["Authorization"]) > 0 {
+			challenge += `, error="invalid_token"` // RFC 6750 §3.1
+		}
+		head["Www-Authenticate"] = []string{challenge}
 	}
 	head["Content-Type"] = contentType
 	out := append(x.render.buf[:0], `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`...)
