@@ -319,43 +319,6 @@ func (h *Handler) replace(req *request) (response, error) {
 	return answer, err
 }
 
-// inherit gives a body of PUT what the client cannot or need not send: the
-// values of attributes that are never returned, and of immutable ones; active,
-// whose loss would let somebody in (RFC 7644 §3.5.1).
-func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
-	doc := in.document
-	for _, n := range t.root.children {
-		if n.place != inDocument {
-			continue
-		}
-		was, had := old.Get(n.name)
-		now, has := doc.Get(n.name)
-		immutable := n.attr != nil && n.attr.Mutability == Immutable
-		switch {
-		case !had:
-		case immutable && has && now != was:
-			return doc, Errorf(ErrMutability, "%s cannot be changed once it has a value", n.path)
-		case has:
-		case immutable, n == t.active && !in.active,
-			n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly):
-			doc = doc.with(n, was)
-		}
-	}
-	return doc, t.checkImmutable(old, doc)
-}
-
-// checkImmutable holds the immutable sub-attributes of single complex
-// attributes and extensions to their values.
-func (t *ResourceType) checkImmutable(old, doc Document) error {
-	for _, n := range t.fixed {
-		was, had := old.at(n)
-		if now, has := doc.at(n); had && has && was != now {
-			return Errorf(ErrMutability, "%s cannot be changed once it has a value", n.path)
-		}
-	}
-	return nil
-}
-
 // patch answers PATCH (RFC 7644 §3.5.2).
 func (h *Handler) patch(req *request) (response, error) {
 	want, err := req.wanted()
