@@ -56,6 +56,7 @@ type node struct {
 	veiled    bool // a plain answer leaves out something below it
 	serverRef bool // a $ref beside a value, to a SCIM resource: the Handler writes it, clients' are dropped
 	unique    bool
+	indexed   bool // resources carry Keys of it
 	exact     bool // caseExact, or of a kind that has no case
 
 	children []*node
@@ -306,6 +307,9 @@ func (t *ResourceType) link() error {
 		if !slices.Contains(t.indexed, n) {
 			t.indexed = append(t.indexed, n)
 		}
+	}
+	for _, n := range t.indexed {
+		n.indexed = true
 	}
 	for n := range t.root.all {
 		if len(n.required) > 0 && n.place == inDocument {

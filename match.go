@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"iter"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,10 +33,10 @@ func matchElement(f Filter, element string) bool {
 // conditions; a multi-valued attribute must have it among its values. The path
 // is a canonical one.
 //
-// A Store narrows with it before it leaves the rest to [Select]: for a path by
-// which the type is indexed, to the resources with that Key; for "id", to the
-// one of that id; for "members.value", to the groups of the resource of that
-// id; for "groups.value", to the members of the group of that id.
+// A Store narrows with it before it leaves the rest to [Select]: for "id", to
+// the one of that id; for "members.value", to the groups of the resource of
+// that id; for "groups.value", to the members of the group of that id. For
+// what its resources carry Keys of, see [RequiredKeys].
 func Requires(f Filter, path string) (key string, ok bool) {
 	switch f := f.(type) {
 	case And:
@@ -52,6 +53,33 @@ func Requires(f Filter, path string) (key string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// RequiredKeys yields the Keys that a resource must carry for f to match, as
+// far as f asks for them with eq, alone or and-ed with other conditions. None
+// means that f has to be matched against every resource; a Key that no
+// resource carries means that nothing matches. Where several are yielded, the
+// one that must be unique, or is found least often, narrows most.
+func RequiredKeys(f Filter) iter.Seq[Key] {
+	return func(yield func(Key) bool) { requiredKeys(f, yield) }
+}
+
+func requiredKeys(f Filter, yield func(Key) bool) bool {
+	switch f := f.(type) {
+	case And:
+		for _, g := range f {
+			if !requiredKeys(g, yield) {
+				return false
+			}
+		}
+	case Some:
+		return requiredKeys(f.Filter, yield)
+	case Compare:
+		if n := f.Path.n; f.Op == Eq && n.indexed {
+			return yield(Key{Path: n.path, Value: f.Value.key, Unique: n.unique})
+		}
+	}
+	return true
 }
 
 // An item is the element that a filter in brackets looks at; the zero item is

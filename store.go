@@ -12,7 +12,8 @@ import "context"
 // ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as
 // an [Error] with a Detail for the client. Any other error is answered 500, and
 // its text reaches only the log. A call that reports an error has changed
-// nothing. Every Ref and Query names a tenant; no call sees another tenant's
+// nothing. A call whose context is cancelled before it writes reports the
+// context's error. Every Ref and Query names a tenant; no call sees another tenant's
 // resources. Package storetest checks all of this.
 type Store interface {
 	// Create stores a resource of ref's tenant and type with the Document and
@@ -28,7 +29,8 @@ type Store interface {
 
 	// List returns the page that q asks for, in the order of creation, and the
 	// number of all matches. A Store that cannot evaluate q.Filter, or only
-	// part of it, narrows with what it can and returns [Select] of the rest.
+	// part of it, narrows with what it can (see [RequiredKeys] and [Requires])
+	// and returns [Select] of the rest.
 	List(ctx context.Context, q Query) (*Page, error)
 
 	// Update makes one atomic change. A change that changes nothing (members
@@ -93,7 +95,8 @@ type MemberDelta struct {
 
 	// Types are the resource types that a member may have; nil means any. A
 	// member to add that does not exist in the tenant, is of a type not among
-	// Types, or of another type than its Type says, is ErrInvalidValue.
+	// Types, or of another type than its Type says, is ErrInvalidValue. No
+	// group is a member of itself: to add it is ErrInvalidValue too.
 	Types []string
 }
 

@@ -76,10 +76,12 @@ func (in *collection) narrow(t *tenant, f scim.Filter) (found []*record, sorted 
 	if id, ok := scim.Requires(f, "id"); ok {
 		consider(candidates{first: t.byID[id]}, true)
 	}
-	for _, x := range in.indexes {
-		if value, ok := scim.Requires(f, x.path); ok {
-			consider(x.find(value), true)
+	for k := range scim.RequiredKeys(f) {
+		c := candidates{}
+		if x := in.index(k.Path); x != nil {
+			c = x.find(k.Value)
 		}
+		consider(c, true)
 	}
 	if id, ok := scim.Requires(f, "members.value"); ok {
 		consider(candidates{rest: t.byID[id].groupList()}, false)

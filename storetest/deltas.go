@@ -13,6 +13,7 @@ const (
 	sayAdded   = "the members that were not there before"
 	sayRemoved = "the members that are no longer there"
 	sayMember  = "A member to add that does not exist in the tenant, is of a type not among Types, or of another type than its Type says, is ErrInvalidValue."
+	sayItself  = "No group is a member of itself: to add it is ErrInvalidValue too."
 )
 
 // deltas are the clauses about changes of a group's members.
@@ -71,6 +72,13 @@ var deltas = []clause{
 		equal(k, "Type of the user in Removed", types[users[1]], "User")
 		equal(k, "Type of the group in Removed", types[inner.ID], "Group")
 		equal(k, "The same again: number Removed", len(k.update(group.Ref, onlyMembers(removing(users[1], inner.ID))).Removed), 0)
+	}},
+	{"a group in itself", sayItself, func(k *kit) {
+		group := k.createGroup("Readers", k.createUsers(1)...)
+		before := k.state()
+		_, err := k.store.Update(k.ctx, group.Ref, onlyMembers(adding(group.ID)))
+		k.refused("Update that adds the group to itself", err, scim.ErrInvalidValue)
+		k.unchanged("Adding the group to itself", before)
 	}},
 	{"document and members in one change", sayAtomic, func(k *kit) {
 		users := k.createUsers(2)

@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	sayCreate  = "Create stores a resource of ref's tenant and type with the Document and Keys of c and the members c adds; ref has no ID yet."
-	sayID      = "The Store gives it an ID, which is never reused and needs no escape in a URL path, a Version and its times."
-	sayErrors  = "A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as an [Error] with a Detail for the client."
-	sayNothing = "A call that reports an error has changed nothing."
-	sayNoOp    = "A change that changes nothing (members added that are present, members removed that are not) keeps the version and the time."
-	sayDelete  = "Delete removes a resource and its memberships: it is no longer a member of any group."
-	sayReplace = "unless zero, replaces the stored one, and then Keys replace the stored ones"
-	sayVersion = "opaque, changes with every change of the resource; empty if the Store keeps none"
-	sayStale   = "if not empty, the version the resource must still have; else ErrVersion"
-	sayAtomic  = "Update makes one atomic change."
-	sayShared  = "Once it was handed over, by a Store or to one, neither side changes it or what it leads to; to change a Resource, copy the struct."
+	sayCreate    = "Create stores a resource of ref's tenant and type with the Document and Keys of c and the members c adds; ref has no ID yet."
+	sayID        = "The Store gives it an ID, which is never reused and needs no escape in a URL path, a Version and its times."
+	sayCancelled = "A call whose context is cancelled before it writes reports the context's error."
+	sayErrors    = "A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as an [Error] with a Detail for the client."
+	sayNothing   = "A call that reports an error has changed nothing."
+	sayNoOp      = "A change that changes nothing (members added that are present, members removed that are not) keeps the version and the time."
+	sayDelete    = "Delete removes a resource and its memberships: it is no longer a member of any group."
+	sayReplace   = "unless zero, replaces the stored one, and then Keys replace the stored ones"
+	sayVersion   = "opaque, changes with every change of the resource; empty if the Store keeps none"
+	sayStale     = "if not empty, the version the resource must still have; else ErrVersion"
+	sayAtomic    = "Update makes one atomic change."
+	sayShared    = "Once it was handed over, by a Store or to one, neither side changes it or what it leads to; to change a Resource, copy the struct."
 )
 
 // facts are the clauses about one resource at a time.
@@ -321,7 +322,7 @@ var facts = []clause{
 			equal(k, "Resource of "+from+", after Update and Delete: LastModified", r.LastModified, modified)
 		}
 	}},
-	{"a cancelled call writes nothing", sayNothing, func(k *kit) {
+	{"a cancelled call writes nothing", sayCancelled, func(k *kit) {
 		user := k.createUser(ada())
 		group := k.createGroup("Readers")
 		before := k.state()

@@ -728,6 +728,9 @@ var breakages = []struct {
 			return good.Update(ctx, ref, c)
 		},
 	}), []string{"a member that cannot be", "a member is of the group's tenant", "an update that fails changes neither document nor members"}},
+	{"a group is passed over as a member of itself", sending(func(c *scim.Change) {
+		c.Members.Add = slices.DeleteFunc(slices.Clone(c.Members.Add), func(m scim.Member) bool { return m.Type == "" && len(c.Members.Add) == 1 })
+	}), []string{"a group in itself"}},
 	{"a member may not say its type", updating(func(good scim.Store, ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
 		for _, m := range c.Members.Add {
 			if m.Type != "" {
