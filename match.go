@@ -1,9 +1,9 @@
 package scim
 
 import (
-	"iter"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"

@@ -170,12 +170,11 @@ func (x *renderer) appendMembers(of *node, raw string, spans []span) {
 // appendReferring appends the value of a reference's holder with the URI of
 // the resource it refers to.
 func (x *renderer) appendReferring(ref serverRef, value string) {
-	at := strings.Index(value, ref.before)
+	at := ref.find(value)
 	if at < 0 {
 		x.buf = append(x.buf, value...)
 		return
 	}
-	at += len(ref.before)
 	end := endOfString(value, at-1)
 	x.buf = append(append(x.buf, value[:end]...), `,"$ref":"`...)
 	x.appendLocation(ref.typ, value[at:end-1])

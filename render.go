@@ -16,6 +16,9 @@ type renderer struct {
 	refs  []serverRef // of the type being rendered
 
 	sink interface{ flush() error } // sends buf on and empties it
+
+	at     []byte // the endpoint of atType
+	atType string
 }
 
 // spill sends on what is rendered, if that is much.
@@ -39,7 +42,7 @@ func (x *renderer) resource(t *ResourceType, r *Resource) error {
 		}
 	}
 	x.buf = append(x.buf, `],"id":`...)
-	x.buf = jsontext.AppendQuote(x.buf, r.ID)
+	x.buf = appendID(x.buf, r.ID)
 	x.meta(t, r)
 	x.appendDocument(t, r.Document)
 	if r.Members != nil {
@@ -71,11 +74,18 @@ func (x *renderer) meta(t *ResourceType, r *Resource) {
 	if wants(sub[0]) {
 		x.buf = append(append(append(x.buf, `,"resourceType":"`...), t.def.Name...), '"')
 	}
+	from := len(x.buf) + len(`,"created":"`)
 	if wants(sub[1]) && !r.Created.IsZero() {
 		x.buf = append(appendTime(append(x.buf, `,"created":"`...), r.Created), '"')
 	}
 	if wants(sub[2]) && !r.LastModified.IsZero() {
-		x.buf = append(appendTime(append(x.buf, `,"lastModified":"`...), r.LastModified), '"')
+		x.buf = append(x.buf, `,"lastModified":"`...)
+		if r.LastModified == r.Created && len(x.buf) > from+timeLen { // most resources never change
+			x.buf = append(x.buf, x.buf[from:from+timeLen]...)
+		} else {
+			x.buf = appendTime(x.buf, r.LastModified)
+		}
+		x.buf = append(x.buf, '"')
 	}
 	if wants(sub[3]) {
 		x.buf = append(x.buf, `,"location":"`...)
@@ -94,27 +104,62 @@ func (x *renderer) meta(t *ResourceType, r *Resource) {
 
 // appendLocation appends the URI of a resource, safe in JSON.
 func (x *renderer) appendLocation(typ, id string) {
-	x.buf = append(x.buf, x.base...)
-	endpoint := typ
-	if t := x.types[typ]; t != nil {
-		endpoint = t.def.Endpoint
+	x.buf = appendPathSegment(append(x.buf, x.endpoint(typ)...), id)
+}
+
+// endpoint returns the URL of a type's endpoint with a slash after it. Most
+// resources that one answer refers to are of one type.
+func (x *renderer) endpoint(typ string) []byte {
+	if len(x.at) == 0 || typ != x.atType {
+		name := typ
+		if t := x.types[typ]; t != nil {
+			name = t.def.Endpoint
+		}
+		x.atType = typ
+		x.at = append(append(append(append(x.at[:0], x.base...), '/'), name...), '/')
 	}
-	x.buf = append(append(append(x.buf, '/'), endpoint...), '/')
-	x.buf = appendPathSegment(x.buf, id)
+	return x.at
+}
+
+// unescaped has the bytes that stand for themselves in a URI's path and in JSON.
+var unescaped = func() (table [256]bool) {
+	for _, b := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~@") {
+		table[b] = true
+	}
+	return table
+}()
+
+func isUnescaped(s string) bool {
+	for i := range len(s) {
+		if !unescaped[s[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // appendPathSegment appends an id, escaped where a URI or JSON needs it.
 func appendPathSegment(dst []byte, s string) []byte {
+	if isUnescaped(s) {
+		return append(dst, s...)
+	}
 	for i := range len(s) {
-		switch b := s[i]; {
-		case 'a' <= b|0x20 && b|0x20 <= 'z', '0' <= b && b <= '9', b == '-', b == '_', b == '.', b == '~', b == '@':
+		if b := s[i]; unescaped[b] {
 			dst = append(dst, b)
-		default:
+		} else {
 			const hex = "0123456789ABCDEF"
 			dst = append(dst, '%', hex[b>>4], hex[b&15])
 		}
 	}
 	return dst
+}
+
+// appendID appends an id as a JSON string.
+func appendID(dst []byte, id string) []byte {
+	if isUnescaped(id) {
+		return append(append(append(dst, '"'), id...), '"')
+	}
+	return jsontext.AppendQuote(dst, id)
 }
 
 // set appends the attribute that holds a set, or nothing for an empty one.
@@ -140,7 +185,7 @@ func (x *renderer) set(n *node, set Set, typ string) error {
 		}
 		open := len(x.buf)
 		if value {
-			x.buf = jsontext.AppendQuote(append(x.buf, `,"value":`...), m.ID)
+			x.buf = appendID(append(x.buf, `,"value":`...), m.ID)
 		}
 		if ref && m.Type != "" {
 			x.buf = append(x.buf, `,"$ref":"`...)
@@ -175,34 +220,22 @@ func (x *renderer) set(n *node, set Set, typ string) error {
 	return nil
 }
 
+const timeLen = len("2006-01-02T15:04:05.000Z")
+
 // appendTime appends a time in UTC to the millisecond. It does what
 // AppendFormat does, which takes five times as long and is called twice for
 // each resource of a list.
 func appendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	}
 	hour, minute, second := t.Clock()
 	ms := t.Nanosecond() / 1e6
-	digits := func(n, width int) {
-		var b [4]byte
-		for i := width - 1; i >= 0; i-- {
-			b[i] = byte('0' + n%10)
-			n /= 10
-		}
-		dst = append(dst, b[:width]...)
-	}
-	digits(year, 4)
-	dst = append(dst, '-')
-	digits(int(month), 2)
-	dst = append(dst, '-')
-	digits(day, 2)
-	dst = append(dst, 'T')
-	digits(hour, 2)
-	dst = append(dst, ':')
-	digits(minute, 2)
-	dst = append(dst, ':')
-	digits(second, 2)
-	dst = append(dst, '.')
-	digits(ms, 3)
-	return append(dst, 'Z')
+	const tens, ones = "0000000000111111111122222222223333333333444444444455555555556666666666777777777788888888889999999999",
+		"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+	return append(dst,
+		tens[year/100], ones[year/100], tens[year%100], ones[year%100], '-', tens[month], ones[month], '-', tens[day], ones[day], 'T',
+		tens[hour], ones[hour], ':', tens[minute], ones[minute], ':', tens[second], ones[second], '.', '0'+byte(ms/100), tens[ms%100], ones[ms%100], 'Z')
 }

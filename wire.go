@@ -65,7 +65,7 @@ func (x *exchange) release() {
 	if cap(x.in) > kept || cap(x.render.buf) > kept {
 		return
 	}
-	*x = exchange{in: x.in[:0], render: renderer{buf: x.render.buf[:0]}, request: request{base: x.base[:0]}}
+	*x = exchange{in: x.in[:0], render: renderer{buf: x.render.buf[:0], at: x.render.at[:0]}, request: request{base: x.base[:0]}}
 	exchanges.Put(x)
 }
 

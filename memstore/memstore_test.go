@@ -423,6 +423,7 @@ func TestLookUpCost(t *testing.T) {
 			{"User", `groups.value eq "` + group.ID + `"`, 2},
 			{"User", `userName eq "nobody"`, 0},
 			{"Group", `displayName eq "readers"`, 1},
+			{"Group", `externalId eq "x"`, 0}, // indexed, though no group has one
 			{"Group", `members.value eq "` + id + `"`, 1},
 			{"Group", `members.value eq "` + ids[0] + `"`, 2},
 			{"Group", `members.value eq "nobody"`, 0},
