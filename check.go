@@ -47,15 +47,21 @@ func (c *decoder) checkSchemas() error {
 // own, from 1 on its extensions, -1 for another.
 func (t *ResourceType) schemaIndex(literal []byte) int {
 	uri := literal[1 : len(literal)-1]
-	if strings.EqualFold(string(uri), t.def.Schema.ID) {
+	if sameName(uri, t.def.Schema.ID) {
 		return 0
 	}
 	for i, e := range t.extensions {
-		if strings.EqualFold(string(uri), e.name) {
+		if sameName(uri, e.name) {
 			return 1 + i
 		}
 	}
 	return -1
+}
+
+// sameName compares in any case; the exact spelling, which is the usual one,
+// without an allocation.
+func sameName(b []byte, s string) bool {
+	return string(b) == s || len(b) == len(s) && strings.EqualFold(string(b), s)
 }
 
 // checkRequired reports the first required attribute that has no value

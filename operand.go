@@ -87,6 +87,9 @@ func operandOf(n *node, text string, quoted bool, d *dialect) (o Operand, expect
 	default:
 		if n.isVersion() {
 			text = bareVersion(text)
+			if text == "" || text != bareVersion(text) {
+				return o, "an entity tag" // no version is empty, or a tag itself
+			}
 		}
 		o.text, o.key = text, comparisonKey(text, n.exact)
 	}
