@@ -90,12 +90,12 @@ type operation struct {
 type patchOp uint8
 
 const (
-	patchAdd patchOp = iota
+	patchAdd patchOp = iota + 1
 	patchRemove
 	patchReplace
 )
 
-var opNames = [...]string{"add", "remove", "replace"}
+var opNames = [...]string{patchAdd: "add", patchRemove: "remove", patchReplace: "replace"}
 
 // wrap says in an error which operation is wrong.
 func (o operation) wrap(err error) error {
@@ -103,11 +103,15 @@ func (o operation) wrap(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	where := opNames[o.op]
+	what := opNames[o.op]
 	if o.path != "" {
-		where += " " + clip(o.path)
+		what += " " + clip(o.path)
 	}
-	return &Error{Kind: e.Kind, Detail: fmt.Sprintf("operation %d (%s): %s", o.index, where, e.Detail), Err: e.Err}
+	if what != "" {
+		what = " (" + what + ")"
+	}
+	detail := strings.TrimPrefix(e.Detail, o.path+": ") // which says it already
+	return &Error{Kind: e.Kind, Detail: fmt.Sprintf("operation %d%s: %s", o.index, what, detail), Err: e.Err}
 }
 
 // Members returns what the patch does to a group's members, and whether that
@@ -288,9 +292,9 @@ func (r *patchReader) readOp(op []byte) error {
 	if op == nil {
 		return Errorf(ErrInvalidSyntax, "op is missing")
 	}
-	for v, name := range opNames {
-		if named(op, name) {
-			r.op = patchOp(v)
+	for v := patchAdd; v <= patchReplace; v++ {
+		if op[0] == '"' && named(op, opNames[v]) {
+			r.op = v
 			return nil
 		}
 	}

@@ -227,7 +227,7 @@ func TestPatchAttributes(t *testing.T) {
 		},
 		{
 			name: "active maybe", reason: "E065", doc: `{"userName":"a","active":true}`,
-			ops: []string{`{"op":"Replace","path":"active","value":"maybe"}`}, err: ErrInvalidValue, detail: `operation 1 (replace active): active: expected true or false, got "maybe"`,
+			ops: []string{`{"op":"Replace","path":"active","value":"maybe"}`}, err: ErrInvalidValue, detail: `operation 1 (replace active): expected true or false, got "maybe"`,
 		},
 		{
 			name: "active removed", reason: "absent means true (A-32)", doc: `{"userName":"a","active":false}`,
@@ -243,7 +243,7 @@ func TestPatchAttributes(t *testing.T) {
 			},
 			want: `{"userName":"a",` + custom + `:{"badge":5,"hired":"2026-01-31T11:00:00Z"}}`, strict: ErrInvalidValue,
 		},
-		{name: "wrong type", reason: "R-236", doc: `{"userName":"a"}`, ops: []string{`{"op":"replace","path":"userName","value":{"x":1}}`}, err: ErrInvalidValue, detail: "userName: expected a string"},
+		{name: "wrong type", reason: "R-236", doc: `{"userName":"a"}`, ops: []string{`{"op":"replace","path":"userName","value":{"x":1}}`}, err: ErrInvalidValue, detail: "(replace userName): expected a string"},
 		{
 			name: "same value", reason: "R-252, R-253, E089: no change, no event", doc: `{"userName":"a","title":"t"}`,
 			ops: []string{`{"op":"replace","path":"title","value":"t"}`, `{"op":"add","path":"userName","value":"a"}`},
@@ -358,8 +358,8 @@ func TestPatchComplex(t *testing.T) {
 		{name: "null inside", reason: "E087: clears only that", doc: full, ops: []string{`{"op":"replace","value":{"name":{"familyName":null}}}`}, want: `{"userName":"a","name":{"givenName":"G"}}`},
 		{name: "replace by an empty object", reason: "R-267: nothing is named", doc: full, ops: []string{`{"op":"replace","path":"name","value":{}}`}},
 		{name: "replace by null", reason: "R-271", doc: full, ops: []string{`{"op":"replace","path":"name","value":null}`}, want: `{"userName":"a"}`},
-		{name: "a string for an object", reason: "R-236", doc: full, ops: []string{`{"op":"replace","path":"name","value":"x"}`}, err: ErrInvalidValue, detail: "name: expected an object"},
-		{name: "bad value inside", reason: "the detail names the attribute", doc: full, ops: []string{`{"op":"replace","value":{"name":{"givenName":{"x":1}}}}`}, err: ErrInvalidValue, detail: "operation 1 (replace name.givenName): name.givenName: expected a string"},
+		{name: "a string for an object", reason: "R-236", doc: full, ops: []string{`{"op":"replace","path":"name","value":"x"}`}, err: ErrInvalidValue, detail: "(replace name): expected an object"},
+		{name: "bad value inside", reason: "the detail names the attribute", doc: full, ops: []string{`{"op":"replace","value":{"name":{"givenName":{"x":1}}}}`}, err: ErrInvalidValue, detail: "operation 1 (replace name.givenName): expected a string"},
 
 		// Extensions.
 		{
@@ -477,7 +477,7 @@ func TestPatchElements(t *testing.T) {
 		},
 		{
 			name: "two primary in one value", reason: "A-34: there is no later one to win", doc: none, ops: []string{`{"op":"add","path":"emails","value":[{"value":"1","primary":true},{"value":"2","primary":true}]}`},
-			err: ErrInvalidValue, detail: "operation 1 (add emails): emails: only one element may be primary",
+			err: ErrInvalidValue, detail: "operation 1 (add emails): only one element may be primary",
 		},
 		{
 			name: "two primary by a filter", reason: "A-34", doc: twice, ops: []string{`{"op":"replace","path":"emails[type eq \"work\"].primary","value":true}`},
