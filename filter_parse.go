@@ -266,8 +266,7 @@ func (p *filterParser) condition(n *node, at int) (Filter, error) {
 	}
 	switch {
 	case (op == Co || op == Sw || op == Ew) && n.kind != kindString && n.kind != kindReference,
-		(op == Gt || op == Ge || op == Lt || op == Le) && (n.kind == kindBoolean || n.kind == kindBinary),
-		op != Eq && op != Ne && n.isVersion():
+		(op == Gt || op == Ge || op == Lt || op == Le) && (n.kind == kindBoolean || n.kind == kindBinary):
 		return nil, p.fail(p.at, "%s, of type %s, cannot be compared with %s", n.path, n.dataType(), op)
 	}
 	if p.at += len(word); !p.take(' ') && p.at < len(p.src) {
@@ -420,6 +419,8 @@ func (n *node) unfilterable() string {
 		}
 	}
 	switch {
+	case n.place == inMeta && n.name == "version":
+		return "it is for the headers If-Match and If-None-Match"
 	case n.place == inMeta && n.name == "location",
 		n.name == "$ref" && (n.place == inMembers || n.place == inGroups || n.parent.serverRef):
 		return "it depends on the URL that the client uses"

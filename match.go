@@ -219,8 +219,6 @@ func (c *Compare) meta(n *node, r *Resource) bool {
 		return c == nil
 	case "resourceType":
 		return c.text(r.Type)
-	case "version":
-		return c.text(r.Version)
 	case "created":
 		return c.time(r.Created)
 	case "lastModified":

@@ -3,7 +3,6 @@ package scim
 import (
 	"encoding/base64"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -85,12 +84,6 @@ func operandOf(n *node, text string, quoted bool, d *dialect) (o Operand, expect
 		o.text = base64.StdEncoding.EncodeToString(v)
 		o.key = o.text
 	default:
-		if n.isVersion() {
-			text = bareVersion(text)
-			if text == "" || text != bareVersion(text) {
-				return o, "an entity tag" // no version is empty, or a tag itself
-			}
-		}
 		o.text, o.key = text, comparisonKey(text, n.exact)
 	}
 	return o, ""
@@ -101,16 +94,4 @@ func (n *node) dataType() DataType {
 		return TypeString
 	}
 	return n.attr.Type
-}
-
-func (n *node) isVersion() bool { return n.place == inMeta && n.name == "version" }
-
-// bareVersion takes the version out of an entity tag, which is how meta.version
-// shows it: W/"3" is 3.
-func bareVersion(tag string) string {
-	inner := strings.TrimPrefix(tag, "W/")
-	if len(inner) >= 2 && inner[0] == '"' && inner[len(inner)-1] == '"' {
-		return inner[1 : len(inner)-1]
-	}
-	return tag
 }
