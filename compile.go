@@ -53,8 +53,10 @@ type node struct {
 	rank   int // among its siblings; canonical documents are in this order
 
 	readOnly  bool
-	veiled    bool // a plain answer leaves out something below it
-	serverRef bool // a $ref beside a value, to a SCIM resource: the Handler writes it, clients' are dropped
+	veiled    bool   // a plain answer leaves out something below it
+	refers    bool   // it is, or has in it, a serverRef
+	refType   string // the resource type that a serverRef refers to
+	serverRef bool   // a $ref beside a value, to a SCIM resource: the Handler writes it, clients' are dropped
 	unique    bool
 	indexed   bool // resources carry Keys of it
 	exact     bool // caseExact, or of a kind that has no case
@@ -122,6 +124,17 @@ func validName(s string) bool {
 	return s != "" && len(s) <= 100
 }
 
+// validURI reports whether s can be the URI of a schema. One without a colon
+// could be taken for an attribute's name.
+func validURI(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return strings.Contains(s, ":") && len(s) <= 120
+}
+
 func compileType(def TypeDefinition) (*ResourceType, error) {
 	def.Endpoint = strings.Trim(def.Endpoint, "/")
 	switch {
@@ -129,8 +142,18 @@ func compileType(def TypeDefinition) (*ResourceType, error) {
 		return nil, fmt.Errorf("scim: %q is no name for a resource type", def.Name)
 	case !validName(def.Endpoint):
 		return nil, fmt.Errorf("scim: %s: %q is no endpoint: want one path segment", def.Name, def.Endpoint)
-	case def.Schema == nil:
-		return nil, fmt.Errorf("scim: %s has no schema", def.Name)
+	case def.Schema == nil || !validURI(def.Schema.ID):
+		return nil, fmt.Errorf("scim: %s has no schema with a URI", def.Name)
+	case len(def.Extensions) > 32: // one bit each, when schemas are checked
+		return nil, fmt.Errorf("scim: %s has more than 32 extensions", def.Name)
+	}
+	// The schemas of RFC 7643 have their sets whether or not one asks for them:
+	// members inside a document would be checked by nobody.
+	if def.Members == "" && def.Schema.ID == GroupSchemaURI && def.Schema.Attribute("members") != nil {
+		def.Members = "members"
+	}
+	if def.Groups == "" && def.Schema.ID == UserSchemaURI && def.Schema.Attribute("groups") != nil {
+		def.Groups = "groups"
 	}
 	t := &ResourceType{def: def, root: &node{kind: kindRoot, name: def.Schema.ID}}
 	for _, c := range []struct {
@@ -169,15 +192,12 @@ func compileType(def TypeDefinition) (*ResourceType, error) {
 		}
 	}
 	for _, ext := range def.Extensions {
-		if ext.Schema == nil || !strings.Contains(ext.Schema.ID, ":") || len(ext.Schema.ID) > 120 {
+		if ext.Schema == nil || !validURI(ext.Schema.ID) {
 			return nil, fmt.Errorf("scim: %s has an extension without a schema URI", def.Name)
 		}
 		e := &node{kind: kindExtension, name: ext.Schema.ID, path: ext.Schema.ID}
 		if err := t.root.add(e); err != nil {
 			return nil, err
-		}
-		if len(def.Extensions) > 32 {
-			return nil, fmt.Errorf("scim: %s has more than 32 extensions", def.Name)
 		}
 		for i := range ext.Schema.Attributes {
 			if err := compileAttribute(e, &ext.Schema.Attributes[i], ext.Schema.ID+":", inDocument); err != nil {
@@ -235,7 +255,9 @@ func compileAttribute(parent *node, a *Attribute, prefix string, in place) error
 			n.primary = nil
 		}
 		if ref := n.childString("$ref"); ref != nil && n.value != nil && !n.multi {
-			n.serverRef = len(resourceTypesOf(ref)) == 1
+			if types := resourceTypesOf(ref); len(types) == 1 {
+				n.serverRef, n.refType = true, types[0]
+			}
 		}
 	}
 	return nil
@@ -256,6 +278,7 @@ func (t *ResourceType) link() error {
 	t.required = t.root.required
 	t.schemasHead = string(jsontext.AppendQuote([]byte(`{"schemas":[`), t.def.Schema.ID))
 	t.meta = t.root.childString("meta")
+	t.metaHead = `,"resourceType":"` + t.def.Name + `"`
 	if n := t.root.childString("active"); n != nil && n.kind == kindBoolean && !n.multi {
 		t.active = n
 	}
@@ -279,7 +302,7 @@ func (t *ResourceType) link() error {
 		}
 	}
 	if t.def.Members != "" && t.members == nil || t.def.Groups != "" && t.groups == nil {
-		return fmt.Errorf("scim: %s: the schema lacks %s%s", t.def.Name, t.def.Members, t.def.Groups)
+		return fmt.Errorf("scim: %s: the schema has no attribute for Members %q or Groups %q", t.def.Name, t.def.Members, t.def.Groups)
 	}
 	if t.members != nil {
 		if ref := t.members.childString("$ref"); ref != nil {
@@ -319,7 +342,9 @@ func (t *ResourceType) link() error {
 			t.fixed = append(t.fixed, n)
 		}
 		if n.serverRef && n.place == inDocument {
-			t.refs = append(t.refs, newServerRef(n))
+			for outer := n; outer.kind != kindRoot; outer = outer.parent {
+				outer.refers = true
+			}
 		}
 		if n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Returned == ReturnedRequest || n.attr.Mutability == WriteOnly) {
 			t.hidden = append(t.hidden, n)
@@ -329,42 +354,6 @@ func (t *ResourceType) link() error {
 		}
 	}
 	return nil
-}
-
-// A serverRef is a single complex attribute such as manager, whose $ref the
-// Handler writes when it renders a document.
-type serverRef struct {
-	holder *node  // the top-level attribute or extension that has it
-	before string // what stands in the holder's canonical value before the id
-	ref    *node  // the $ref
-	typ    string // the resource type it refers to
-}
-
-func newServerRef(n *node) serverRef {
-	r := serverRef{holder: n, before: `{"` + n.value.name + `":"`, ref: n.childString("$ref")}
-	r.typ = resourceTypesOf(r.ref)[0]
-	if n.parent.kind == kindExtension {
-		// No other member of the extension can hold these bytes: its simple
-		// attributes have no object, and a quote in a string is escaped.
-		r.holder, r.before = n.parent, `"`+n.name+`":`+r.before
-	}
-	return r
-}
-
-// find returns the place of the id in the holder's canonical value, or -1. It
-// looks from brace to brace, which is much faster than for the whole.
-func (r *serverRef) find(value string) int {
-	brace := strings.IndexByte(r.before, '{')
-	for at := 0; ; at++ {
-		i := strings.IndexByte(value[at:], '{')
-		if i < 0 {
-			return -1
-		}
-		at += i
-		if at >= brace && strings.HasPrefix(value[at-brace:], r.before) {
-			return at - brace + len(r.before)
-		}
-	}
 }
 
 // all yields the node's descendants, parents first.

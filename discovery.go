@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -136,11 +137,11 @@ func describeAttributes(attributes []Attribute) []object {
 	for _, a := range attributes {
 		o := object{
 			"name":        a.Name,
-			"type":        or(a.Type, TypeString),
+			"type":        cmp.Or(a.Type, TypeString),
 			"multiValued": a.MultiValued,
 			"required":    a.Required,
-			"mutability":  or(a.Mutability, ReadWrite),
-			"returned":    or(a.Returned, ReturnedDefault),
+			"mutability":  cmp.Or(a.Mutability, ReadWrite),
+			"returned":    cmp.Or(a.Returned, ReturnedDefault),
 		}
 		if a.Description != "" {
 			o["description"] = a.Description
@@ -149,7 +150,7 @@ func describeAttributes(attributes []Attribute) []object {
 			o["subAttributes"] = describeAttributes(a.SubAttributes)
 		} else { // a complex attribute has neither of its own (RFC 7643 §2.3.8, EID 6004)
 			o["caseExact"] = a.CaseExact
-			o["uniqueness"] = or(a.Uniqueness, UniqueNone)
+			o["uniqueness"] = cmp.Or(a.Uniqueness, UniqueNone)
 		}
 		if len(a.CanonicalValues) > 0 {
 			o["canonicalValues"] = a.CanonicalValues
@@ -160,13 +161,6 @@ func describeAttributes(attributes []Attribute) []object {
 		out = append(out, o)
 	}
 	return out
-}
-
-func or[T ~string](v, usual T) T {
-	if v == "" {
-		return usual
-	}
-	return v
 }
 
 func (h *Handler) getConfig(req *request) (response, error) {

@@ -43,6 +43,9 @@ func (d Document) String() string { return d.raw }
 // IsZero reports whether d is no document at all.
 func (d Document) IsZero() bool { return d.raw == "" }
 
+// Equal reports whether two documents hold the same.
+func (d Document) Equal(other Document) bool { return d.raw == other.raw }
+
 // Get returns the JSON of a top-level attribute, or of an extension by its
 // URI. The name is matched exactly.
 func (d Document) Get(name string) (json string, ok bool) {
@@ -134,21 +137,30 @@ func spansOf(raw string, spans []span) ([]span, bool) {
 
 // memberOf finds a member of an object in canonical JSON.
 func memberOf(raw, name string) (string, bool) {
+	start := memberStart(raw, name)
+	if start < 0 {
+		return "", false
+	}
+	return raw[start:endOfValue(raw, start)], true
+}
+
+// memberStart returns the place of a member's value, or -1.
+func memberStart(raw, name string) int {
 	for at := 1; at < len(raw) && raw[at] == '"'; {
 		colon := endOfValue(raw, at)
 		if colon < 0 {
 			break
 		}
+		if raw[at+1:colon-1] == name {
+			return colon + 1
+		}
 		end := endOfValue(raw, colon+1)
 		if end < 0 {
 			break
 		}
-		if raw[at+1:colon-1] == name {
-			return raw[colon+1 : end], true
-		}
 		at = end + 1
 	}
-	return "", false
+	return -1
 }
 
 // elements yields the elements of an array in canonical JSON; of anything

@@ -44,8 +44,9 @@ type Error struct {
 	Err        error         // the cause; never sent
 }
 
-// Errorf returns an *Error of the kind whose Detail is the formatted text. An
-// operand of %w becomes its cause as well.
+// Errorf returns an *Error of the kind whose Detail is the formatted text. All of
+// the text is sent to the client, that of an operand of %w too, which becomes
+// the cause as well: for a cause that no client must see use [Error] itself.
 func Errorf(kind error, format string, args ...any) error {
 	text := fmt.Errorf(format, args...)
 	return &Error{Kind: kind, Detail: text.Error(), Err: errors.Unwrap(text)}

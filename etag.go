@@ -94,9 +94,9 @@ func unquote(tag string) string {
 
 // single reports whether an If-Match can be left to the Store: it is absent,
 // or names one version.
-func single(header string) bool {
-	_, rest := nextTag(header)
-	return rest == "" && strings.TrimSpace(header) != "*"
+func (t *ResourceType) single(header string) bool {
+	tag, rest := nextTag(header)
+	return header == "" || rest == "" && tag != "*" && t.storeVersion(unquote(tag)) != ""
 }
 
 // opaque returns the version in an If-Match that is single.

@@ -1,6 +1,12 @@
 package scim
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+)
 
 // after returns the resource as a change of it will leave it, as far as that
 // can be known before it is stored; nil if the change is of members alone and
@@ -50,26 +56,38 @@ func isActive(r *Resource) bool {
 	return value != "false"
 }
 
-// tell calls the hooks that a write calls for, until one fails.
+// isUser and isGroup say which hooks a type's writes call for. A type is known
+// by its schema, or by the attribute that makes it a member or a group.
+func (t *ResourceType) isUser() bool  { return t.groups != nil || t.def.Schema.ID == UserSchemaURI }
+func (t *ResourceType) isGroup() bool { return t.members != nil || t.def.Schema.ID == GroupSchemaURI }
+
+// tell calls the hooks that a write calls for, whether or not one before fails.
 func (h *Handler) tell(ctx context.Context, t *ResourceType, e Event, up *Updated) error {
 	e.Ref = up.Resource.Ref
 	if e.Op != OpDelete {
 		e.After = up.Resource
-		e.Changed = differences(e.Before, e.After)
-		if e.Before == nil && e.Op == OpUpdate {
-			e.Changed = nil // of members alone
-		}
 	}
 	switch {
-	case t.members != nil:
+	case t.isGroup():
 		return h.tellGroup(ctx, e, up)
-	case t.groups != nil:
+	case t.isUser():
 		return h.tellUser(ctx, UserEvent{e})
 	}
 	return nil
 }
 
-func (h *Handler) tellUser(ctx context.Context, e UserEvent) error {
+// tellSafely is tell for a write that stands: a panic of a hook is an error of
+// it, and no reason to answer that the write failed.
+func (h *Handler) tellSafely(ctx context.Context, t *ResourceType, e Event, up *Updated) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return h.tell(ctx, t, e, up)
+}
+
+func (h *Handler) tellUser(ctx context.Context, e UserEvent) (err error) {
 	switch e.Op {
 	case OpCreate:
 		return h.hooks.OnUserStaged(ctx, e)
@@ -77,24 +95,16 @@ func (h *Handler) tellUser(ctx context.Context, e UserEvent) error {
 		return h.hooks.OnUserDeleted(ctx, e)
 	}
 	was, is := isActive(e.Before), isActive(e.After)
-	others := 0
-	for _, name := range e.Changed {
-		if name != "active" {
-			others++
-		}
-	}
-	if others > 0 {
-		if err := h.hooks.OnUserUpdated(ctx, e); err != nil {
-			return err
-		}
-	}
 	switch {
 	case was && !is:
-		return h.hooks.OnUserDeactivated(ctx, e)
+		err = h.hooks.OnUserDeactivated(ctx, e)
 	case !was && is:
-		return h.hooks.OnUserReactivated(ctx, e)
+		err = h.hooks.OnUserReactivated(ctx, e)
 	}
-	return nil
+	if slices.ContainsFunc(e.Changed, func(name string) bool { return name != "active" }) {
+		err = errors.Join(err, h.hooks.OnUserUpdated(ctx, e))
+	}
+	return err
 }
 
 func (h *Handler) tellGroup(ctx context.Context, e Event, up *Updated) (err error) {
@@ -106,11 +116,11 @@ func (h *Handler) tellGroup(ctx context.Context, e Event, up *Updated) (err erro
 	case len(e.Changed) > 0:
 		err = h.hooks.OnGroupUpdated(ctx, GroupEvent{e})
 	}
-	if err == nil && len(up.Added) > 0 {
-		err = h.hooks.OnGroupMemberAdded(ctx, MemberEvent{e, up.Added})
+	if len(up.Removed) > 0 {
+		err = errors.Join(err, h.hooks.OnGroupMemberRemoved(ctx, MemberEvent{e, up.Removed}))
 	}
-	if err == nil && len(up.Removed) > 0 {
-		err = h.hooks.OnGroupMemberRemoved(ctx, MemberEvent{e, up.Removed})
+	if len(up.Added) > 0 {
+		err = errors.Join(err, h.hooks.OnGroupMemberAdded(ctx, MemberEvent{e, up.Added}))
 	}
 	return err
 }

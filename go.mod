@@ -3,6 +3,6 @@ module github.com/usherkit/scim
 go 1.26.0
 
 require (
-	github.com/google/go-cmp v0.7.0 // of tests and test kits alone
+	github.com/google/go-cmp v0.7.0 // of tests alone
 	golang.org/x/text v0.43.0
 )

@@ -11,10 +11,18 @@ import "context"
 // tells nothing.
 //
 // Where the Store is a [Transactor] the others run inside the transaction of
-// the write: an error undoes the write and is answered as the Store's errors
-// are. The transaction may be retried, and the hook then runs again. Otherwise
-// the write stands when they run, their errors are only logged, and they are
-// told even if the client has gone. A hook must not call the Handler.
+// the write, with the context that InTx hands out, which is the one to use for
+// writes of the application's own: an error undoes the write and is answered as
+// the Store's errors are. The transaction may be retried, and the hook then
+// runs again. Otherwise the write stands when they run, their errors are only
+// logged, and they are told even if the client has gone. Where a write calls
+// for two hooks both are called, even if the first one fails. A hook must not
+// call the Handler.
+//
+// The hooks of users are for the type with the schema of RFC 7643 §4.1, or with
+// an attribute for its groups; those of groups for the type with the schema of
+// §4.2, or with an attribute for its members (see [TypeDefinition]). Writes of
+// other types ask Admit alone.
 type Hooks interface {
 	// Admit may refuse a valid change: a full plan, a blocked domain. Return
 	// Errorf(ErrForbidden, …) with a text for the customer's admin. It may be
@@ -88,13 +96,10 @@ type MemberEvent struct {
 func (e MemberEvent) Group() Group { return either(e.After, e.Before).Group() }
 
 func either(a, b *Resource) *Resource {
-	switch {
-	case a != nil:
+	if a != nil {
 		return a
-	case b != nil:
-		return b
 	}
-	return &Resource{}
+	return b
 }
 
 // NoHooks are Hooks that do nothing and refuse nothing.

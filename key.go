@@ -54,13 +54,12 @@ func letters(s string) (ascii, upper bool) {
 	return true, upper
 }
 
-// keys returns the keys of a document, in the order of t.indexed, those of one
-// attribute in their own order and without duplicates. An empty string counts
-// as no value.
-func (t *ResourceType) keys(d Document) []Key {
-	if len(t.indexed) == 0 {
-		return nil
-	}
+// Keys returns the Keys of a document of the type, in the order of
+// TypeDefinition.Indexed after the unique attributes, those of one attribute
+// without duplicates. An empty string counts as no value. The Handler hands
+// them to the Store with each document; a Store needs them only to write the
+// Keys of stored documents anew.
+func (t *ResourceType) Keys(d Document) []Key {
 	keys := make([]Key, 0, len(t.indexed)+2) // room for two addresses more
 	for _, n := range t.indexed {
 		from := len(keys)
@@ -76,7 +75,40 @@ func (t *ResourceType) keys(d Document) []Key {
 			keys = keys[:from+len(slices.Compact(own))]
 		}
 	}
+	return detached(keys)
+}
+
+// detached gives the values of keys one string of their own: parts of the
+// document would keep it in memory when another has taken its place.
+func detached(keys []Key) []Key {
+	size := 0
+	for _, k := range keys {
+		size += len(k.Value)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, k := range keys {
+		all.WriteString(k.Value)
+	}
+	text := all.String()
+	for i := range keys {
+		n := len(keys[i].Value)
+		keys[i].Value, text = text[:n], text[n:]
+	}
 	return keys
+}
+
+// changedKeys returns the keys of a document that takes the place of another;
+// nil if no indexed attribute has changed.
+func (t *ResourceType) changedKeys(old, d Document) []Key {
+	for _, n := range t.indexed {
+		top := n.below(t.root)
+		was, _ := old.Get(top.name)
+		if now, _ := d.Get(top.name); now != was {
+			return t.Keys(d)
+		}
+	}
+	return nil
 }
 
 // keyOf returns the comparison key of a simple value in canonical JSON. Only

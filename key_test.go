@@ -145,13 +145,13 @@ func TestKeys(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := tt.typ.keys(read(t, tt.typ, tt.body))
+			got := tt.typ.Keys(read(t, tt.typ, tt.body))
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
 			}
 		})
 	}
-	if got := user.keys(Document{}); len(got) != 0 {
+	if got := user.Keys(Document{}); len(got) != 0 {
 		t.Errorf("no document: got %v, want no keys", got)
 	}
 }
@@ -170,7 +170,7 @@ func TestKeysAgreeWithMatch(t *testing.T) {
 	hits := 0
 	for range 2000 {
 		r := &Resource{Document: g.document(t)}
-		r.Keys = typ.keys(r.Document)
+		r.Keys = typ.Keys(r.Document)
 		for _, n := range typ.indexed {
 			text := g.value(n)
 			var values []string
@@ -209,7 +209,7 @@ func BenchmarkKeys(b *testing.B) {
 	d := read(b, user, barbara)
 	b.ReportAllocs()
 	for b.Loop() {
-		user.keys(d)
+		user.Keys(d)
 	}
 }
 

@@ -200,7 +200,7 @@ func TestMatchEmptyStrings(t *testing.T) {
 			t.Errorf("%s: got %t, %v, want %t", filter, got, err, want)
 		}
 	}
-	if got := user.keys(d); len(got) != 2 || got[0].Value != "x" || got[1].Value != "a" {
+	if got := user.Keys(d); len(got) != 2 || got[0].Value != "x" || got[1].Value != "a" {
 		t.Errorf("keys: got %v, want those of x and a", got)
 	}
 }
@@ -243,7 +243,7 @@ func TestMatchDocumentsOfAnotherSchema(t *testing.T) {
 			t.Errorf("%s: got %t, %v, want false", filter, got, err)
 		}
 	}
-	user.keys(d) // no panic
+	user.Keys(d) // no panic
 }
 
 // A countingSet is a Set that knows how it was used.

@@ -21,8 +21,13 @@ type Options struct {
 	// Types are the resource types served. Default: UserType() and GroupType().
 	Types []*ResourceType
 
-	Hooks  Hooks        // default: NoHooks
-	Logger *slog.Logger // one record for each answered error; default: none
+	Hooks Hooks // default: NoHooks
+
+	// Logger is told of each answered error in one record, at level Error if the
+	// fault is the application's and Warn otherwise; and at level Debug of the
+	// tolerances a request needed. It never receives a token, a query or a body,
+	// but for a value that an error's detail quotes. Default: slog.Default().
+	Logger *slog.Logger
 
 	MaxBody       int64 // largest request body in bytes; larger is 413; default: 4 MiB
 	MaxDepth      int   // deepest nesting of JSON in a body; default: 32
@@ -52,7 +57,7 @@ func (o *Options) withDefaults() (Options, error) {
 		out = *o
 	}
 	if out.Logger == nil {
-		out.Logger = slog.New(slog.DiscardHandler)
+		out.Logger = slog.Default()
 	}
 	for _, limit := range []struct {
 		name  string
@@ -60,7 +65,7 @@ func (o *Options) withDefaults() (Options, error) {
 		usual int
 	}{
 		{"MaxDepth", &out.MaxDepth, defaultMaxDepth},
-		{"MaxOperations", &out.MaxOperations, 2000},
+		{"MaxOperations", &out.MaxOperations, defaultMaxOperations},
 		{"MaxResults", &out.MaxResults, 200},
 		{"MaxFilter", &out.MaxFilter, 8 << 10},
 	} {
@@ -72,8 +77,8 @@ func (o *Options) withDefaults() (Options, error) {
 		}
 	}
 	switch {
-	case out.MaxBody < 0:
-		return out, errors.New("scim: Options.MaxBody is negative")
+	case out.MaxBody < 0 || out.MaxBody > 1<<31-1:
+		return out, errors.New("scim: Options.MaxBody is negative or larger than 2 GiB")
 	case out.MaxBody == 0:
 		out.MaxBody = 4 << 20
 	}

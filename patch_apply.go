@@ -31,7 +31,7 @@ func (p *Patch) Apply(r *Resource) (Change, error) {
 	case after.raw == before.raw:
 		return c, nil
 	}
-	c.Version, c.Document, c.Keys = r.Version, after, p.t.keys(after)
+	c.Version, c.Document, c.Keys = r.Version, after, p.t.changedKeys(r.Document, after)
 	return c, nil
 }
 

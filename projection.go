@@ -1,6 +1,10 @@
 package scim
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/usherkit/scim/internal/jsontext"
+)
 
 // A projection is what a request wants to see of resources: the attributes
 // and excludedAttributes parameters (RFC 7644 §3.9) and, after a write, what
@@ -116,33 +120,32 @@ func (p *projection) store(t *ResourceType) Projection {
 }
 
 // appendDocument appends the wanted members of a document, each with a comma
-// before it.
+// before it. Members that the schema no longer has are left out.
 func (x *renderer) appendDocument(t *ResourceType, d Document) {
-	switch {
-	case len(d.raw) <= 2:
-	case !x.want.plain(t):
-		x.appendMembers(t.root, d.raw, d.spans)
-	default:
-		at := 0 // of the opening brace, which becomes the first comma
-		x.buf = append(x.buf, ',')
-		for _, s := range d.spans {
-			for i := range t.refs {
-				if t.refs[i].holder.name == s.name(d.raw) {
-					x.buf = append(x.buf, d.raw[at+1:s.start]...)
-					x.appendReferring(t.refs[i], s.value(d.raw))
-					at = int(s.end) - 1
-				}
-			}
-		}
-		x.buf = append(x.buf, d.raw[at+1:len(d.raw)-1]...)
+	if len(d.raw) <= 2 {
+		return
 	}
+	if !x.known || !x.want.plain(t) {
+		x.appendMembers(t.root, d.raw, d.spans)
+		return
+	}
+	at := 0 // of the opening brace, which becomes the first comma
+	x.buf = append(x.buf, ',')
+	for i, n := range x.nodes {
+		if s := d.spans[i]; n.refers {
+			x.buf = append(x.buf, d.raw[at+1:s.start]...)
+			x.appendValue(n, s.value(d.raw))
+			at = int(s.end) - 1
+		}
+	}
+	x.buf = append(x.buf, d.raw[at+1:len(d.raw)-1]...)
 }
 
 func (x *renderer) appendMembers(of *node, raw string, spans []span) {
 	for _, s := range spans {
 		n := of.byName[s.name(raw)]
 		if n == nil {
-			continue // stored under a schema that had it
+			continue
 		}
 		v := x.want.of(n)
 		if v == drop {
@@ -152,33 +155,49 @@ func (x *renderer) appendMembers(of *node, raw string, spans []span) {
 		x.buf = append(append(append(x.buf, ',', '"'), n.name...), '"', ':')
 		start := len(x.buf)
 		if v == keep {
-			x.buf = append(x.buf, s.value(raw)...)
-		} else if x.appendSome(n, s.value(raw)); len(x.buf) == start {
-			x.buf = x.buf[:from] // nothing is left of it
-			continue
+			x.appendValue(n, s.value(raw))
+		} else {
+			x.appendSome(n, s.value(raw))
 		}
-		for _, ref := range x.refs {
-			if ref.holder == n && x.want.of(ref.ref) == keep {
-				value := string(x.buf[start:])
-				x.buf = x.buf[:start]
-				x.appendReferring(ref, value)
-			}
+		if len(x.buf) == start {
+			x.buf = x.buf[:from] // nothing is left of it
 		}
 	}
 }
 
-// appendReferring appends the value of a reference's holder with the URI of
-// the resource it refers to.
-func (x *renderer) appendReferring(ref serverRef, value string) {
-	at := ref.find(value)
-	if at < 0 {
+// appendValue appends a whole value, with the $ref of each reference in it.
+func (x *renderer) appendValue(n *node, value string) {
+	switch {
+	case !n.refers:
 		x.buf = append(x.buf, value...)
-		return
+	case n.serverRef:
+		x.buf = append(x.buf, value[:len(value)-1]...)
+		x.appendRef(n, value, ',')
+		x.buf = append(x.buf, '}')
+	default: // an extension with references, mostly one that is its last member
+		at := 0
+		for _, ref := range n.children {
+			if !ref.refers {
+				continue
+			}
+			if start := memberStart(value, ref.name); start > 0 {
+				end := endOfValue(value, start)
+				x.buf = append(x.buf, value[at:start]...)
+				x.appendValue(ref, value[start:end])
+				at = end
+			}
+		}
+		x.buf = append(x.buf, value[at:]...)
 	}
-	end := endOfString(value, at-1)
-	x.buf = append(append(x.buf, value[:end]...), `,"$ref":"`...)
-	x.appendLocation(ref.typ, value[at:end-1])
-	x.buf = append(append(x.buf, '"'), value[end:]...)
+}
+
+// appendRef appends the $ref of a reference, for the value that it has.
+func (x *renderer) appendRef(n *node, value string, separator byte) {
+	if id, ok := memberOf(value, n.value.name); ok {
+		x.buf = append(append(x.buf, separator), `"$ref":"`...)
+		x.appendLocation(n.refType, jsontext.UnquoteString(id))
+		x.buf = append(x.buf, '"')
+	}
 }
 
 // appendSome appends what is wanted of a complex value; nothing if none of it is.
@@ -204,7 +223,11 @@ func (x *renderer) appendSome(n *node, value string) {
 func (x *renderer) appendObject(n *node, value string) {
 	open := len(x.buf)
 	spans, _ := spansOf(value, nil)
-	if x.appendMembers(n, value, spans); len(x.buf) > open {
+	x.appendMembers(n, value, spans)
+	if n.serverRef && x.want.of(n.childString("$ref")) == keep {
+		x.appendRef(n, value, ',')
+	}
+	if len(x.buf) > open {
 		x.buf[open] = '{'
 		x.buf = append(x.buf, '}')
 	}

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -13,7 +14,9 @@ type renderer struct {
 	base  []byte // the endpoint's URL, without a slash at its end, safe in JSON
 	types map[string]*ResourceType
 	want  projection
-	refs  []serverRef // of the type being rendered
+
+	nodes []*node // of the members of the document being rendered
+	known bool    // the schema has all of them
 
 	sink interface{ flush() error } // sends buf on and empties it
 
@@ -32,14 +35,14 @@ func (x *renderer) spill() error {
 
 // resource appends a resource.
 func (x *renderer) resource(t *ResourceType, r *Resource) error {
-	x.refs = t.refs
+	x.outline(t, r.Document)
 	x.buf = append(x.buf, t.schemasHead...)
-	for _, e := range t.extensions {
-		for _, s := range r.Document.spans {
-			if s.name(r.Document.raw) == e.name {
-				x.buf = append(append(append(x.buf, `,"`...), e.name...), '"')
-			}
-		}
+	first := len(x.nodes) // of the extensions, which come last
+	for first > 0 && x.nodes[first-1].kind == kindExtension {
+		first--
+	}
+	for _, e := range x.nodes[first:] {
+		x.buf = append(append(append(x.buf, `,"`...), e.name...), '"')
 	}
 	x.buf = append(x.buf, `],"id":`...)
 	x.buf = appendID(x.buf, r.ID)
@@ -59,6 +62,30 @@ func (x *renderer) resource(t *ResourceType, r *Resource) error {
 	return nil
 }
 
+// outline finds the nodes of a document's members. Both are in the order of the
+// schema, so this is a merge, but for documents stored under an older one.
+func (x *renderer) outline(t *ResourceType, d Document) {
+	x.nodes, x.known = x.nodes[:0], true
+	k, children := 0, t.root.children
+	for _, s := range d.spans {
+		name, from := s.name(d.raw), k
+		for k < len(children) && children[k].name != name {
+			k++
+		}
+		if k < len(children) {
+			x.nodes = append(x.nodes, children[k])
+			k++
+			continue
+		}
+		k = from
+		if n := t.root.byName[name]; n != nil {
+			x.nodes = append(x.nodes, n)
+		} else {
+			x.known = false
+		}
+	}
+}
+
 func (x *renderer) meta(t *ResourceType, r *Resource) {
 	wants := func(*node) bool { return true }
 	if x.want.include || len(x.want.paths) > 0 {
@@ -72,7 +99,7 @@ func (x *renderer) meta(t *ResourceType, r *Resource) {
 	open := len(x.buf)
 	sub := t.meta.children // resourceType, created, lastModified, location, version
 	if wants(sub[0]) {
-		x.buf = append(append(append(x.buf, `,"resourceType":"`...), t.def.Name...), '"')
+		x.buf = append(x.buf, t.metaHead...)
 	}
 	from := len(x.buf) + len(`,"created":"`)
 	if wants(sub[1]) && !r.Created.IsZero() {
@@ -116,7 +143,7 @@ func (x *renderer) endpoint(typ string) []byte {
 			name = t.def.Endpoint
 		}
 		x.atType = typ
-		x.at = append(append(append(append(x.at[:0], x.base...), '/'), name...), '/')
+		x.at = append(appendPathSegment(append(append(x.at[:0], x.base...), '/'), name), '/')
 	}
 	return x.at
 }
@@ -162,7 +189,8 @@ func appendID(dst []byte, id string) []byte {
 	return jsontext.AppendQuote(dst, id)
 }
 
-// set appends the attribute that holds a set, or nothing for an empty one.
+// set appends the attribute that holds a set, or nothing for an empty one. Typ
+// is what its elements show as their type, if that is not the resource type.
 func (x *renderer) set(n *node, set Set, typ string) error {
 	if n == nil || x.want.of(n) == drop {
 		return nil
@@ -172,51 +200,55 @@ func (x *renderer) set(n *node, set Set, typ string) error {
 		return sub != nil && x.want.of(sub) != drop
 	}
 	value, ref, display, typed := shows("value"), shows("$ref"), shows("display"), shows("type")
-	first := true
+	whole := value && ref && typed && typ == ""
+	begin := len(x.buf)
+	x.buf = append(append(append(x.buf, ',', '"'), n.name...), `":[`...)
+	some := false
 	for m, err := range set.All() {
 		if err != nil {
 			return err
 		}
 		from := len(x.buf)
-		if first {
-			x.buf = append(append(append(x.buf, ',', '"'), n.name...), `":[`...)
-		} else {
+		if some {
 			x.buf = append(x.buf, ',')
 		}
-		open := len(x.buf)
-		if value {
-			x.buf = appendID(append(x.buf, `,"value":`...), m.ID)
-		}
-		if ref && m.Type != "" {
-			x.buf = append(x.buf, `,"$ref":"`...)
-			x.appendLocation(m.Type, m.ID)
-			x.buf = append(x.buf, '"')
-		}
-		if display && m.Display != "" {
-			x.buf = jsontext.AppendQuote(append(x.buf, `,"display":`...), m.Display)
-		}
-		if says := typ; typed {
-			if says == "" {
-				says = m.Type
+		if whole && m.Display == "" && m.Type != "" && isUnescaped(m.ID) { // as nearly all members of groups are
+			x.buf = append(append(append(x.buf, `{"value":"`...), m.ID...), `","$ref":"`...)
+			x.buf = append(append(append(x.buf, x.endpoint(m.Type)...), m.ID...), `","type":`...)
+			x.buf = append(appendID(x.buf, m.Type), '}')
+		} else {
+			open := len(x.buf)
+			if value {
+				x.buf = appendID(append(x.buf, `,"value":`...), m.ID)
 			}
-			if says != "" {
-				x.buf = append(append(append(x.buf, `,"type":"`...), says...), '"')
+			if ref && m.Type != "" {
+				x.buf = append(x.buf, `,"$ref":"`...)
+				x.appendLocation(m.Type, m.ID)
+				x.buf = append(x.buf, '"')
 			}
+			if display && m.Display != "" {
+				x.buf = jsontext.AppendQuote(append(x.buf, `,"display":`...), m.Display)
+			}
+			if says := cmp.Or(typ, m.Type); typed && says != "" {
+				x.buf = appendID(append(x.buf, `,"type":`...), says)
+			}
+			if len(x.buf) == open { // nothing of it is wanted
+				x.buf = x.buf[:from]
+				continue
+			}
+			x.buf[open] = '{' // in place of the first comma
+			x.buf = append(x.buf, '}')
 		}
-		if len(x.buf) == open { // nothing of it is wanted
-			x.buf = x.buf[:from]
-			continue
-		}
-		first = false
-		x.buf[open] = '{' // in place of the first comma
-		x.buf = append(x.buf, '}')
+		some = true
 		if err := x.spill(); err != nil {
 			return err
 		}
 	}
-	if !first {
-		x.buf = append(x.buf, ']')
+	if !some {
+		x.buf = x.buf[:begin]
+		return nil
 	}
+	x.buf = append(x.buf, ']')
 	return nil
 }
 

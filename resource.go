@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -19,9 +20,9 @@ type Ref struct {
 // Resource, copy the struct. So Resources can be kept and shared freely.
 type Resource struct {
 	Ref
-	Version      string    // opaque, changes with every change of the resource; empty if the Store keeps none
-	Created      time.Time // to the millisecond
-	LastModified time.Time
+	Version      string    // opaque, changes with every change of the resource or its Members; empty if the Store keeps none
+	Created      time.Time // to the millisecond; never changes
+	LastModified time.Time // when Version last changed
 	Document     Document
 	Keys         []Key // what Document is found by and must be unique in; see Key
 
@@ -39,11 +40,11 @@ type Key struct {
 	Unique bool // no other resource of this type and tenant may have the same Path and Value
 }
 
-// A Member is an element of a Set.
+// A Member is an element of a Set, or of what a client asks to add to one.
 type Member struct {
 	ID      string
-	Type    string // resource type; empty where a client did not say
-	Display string // a name for people; may be empty
+	Type    string // resource type; a Store always says it, a client need not
+	Display string // a name for people; in Groups the group's displayName, and otherwise empty
 }
 
 // A Set holds the members of a group, or the groups of a member. It may read
@@ -87,6 +88,9 @@ func (s memberSlice) Has(id string) (bool, error) {
 // Decode decodes the resource's attributes into v, a pointer to a struct with
 // JSON tags, as json.Unmarshal does. Use it for resource types of your own.
 func (r *Resource) Decode(v any) error {
+	if r == nil {
+		return errors.New("scim: no resource to decode")
+	}
 	if err := json.Unmarshal([]byte(r.Document.String()), v); err != nil {
 		return fmt.Errorf("scim: decoding %s %s: %w", r.Type, r.ID, err)
 	}
@@ -94,8 +98,11 @@ func (r *Resource) Decode(v any) error {
 }
 
 // DecodeExtension decodes the extension's attributes into v and reports
-// whether the resource has any.
+// whether the resource has any; a nil Resource has none.
 func (r *Resource) DecodeExtension(uri string, v any) (bool, error) {
+	if r == nil {
+		return false, nil
+	}
 	raw, ok := r.Document.Get(uri)
 	if !ok {
 		return false, nil

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -91,13 +92,19 @@ type Attribute struct {
 	ReferenceTypes  []string    `json:"referenceTypes,omitempty"` // of a reference: resource type names, "external", "uri"
 }
 
-// ParseSchema reads a schema in the JSON form of RFC 7643 §7.
+// ParseSchema reads a schema in the JSON form of RFC 7643 §7. A characteristic
+// that the RFC does not know is an error: it is most likely misspelt.
 func ParseSchema(src []byte) (*Schema, error) {
-	s := new(Schema)
-	if err := json.Unmarshal(src, s); err != nil {
+	var s struct {
+		Schema
+		Schemas, Meta json.RawMessage // of a schema as a server shows it
+	}
+	d := json.NewDecoder(bytes.NewReader(src))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
 		return nil, fmt.Errorf("scim: reading a schema: %w", err)
 	}
-	return s, nil
+	return &s.Schema, nil
 }
 
 func embedded(src []byte) *Schema {
@@ -161,12 +168,15 @@ type TypeDefinition struct {
 
 	// Indexed lists attributes by which resources are looked up. A Resource
 	// carries their comparison keys, and a Store answers eq on them from an
-	// index. Attributes that must be unique are always among them.
+	// index. Attributes that must be unique are always among them. When this
+	// list, or an attribute's caseExact or uniqueness, changes under stored
+	// resources, their Keys must be written anew: see [ResourceType.Keys].
 	Indexed []string
 
 	// Members names the multi-valued attribute that holds the members of a
 	// group, and Groups the read-only one that lists the groups of a member.
-	// Both are kept by the Store as sets and are no part of the Document.
+	// Both are kept by the Store as sets and are no part of the Document. For the
+	// schemas of RFC 7643 they are "members" and "groups" by default.
 	Members string
 	Groups  string
 }
@@ -177,16 +187,16 @@ type ResourceType struct {
 	root *node // its children are the top-level attributes, extensions among them
 
 	schemasHead string  // how a rendered resource begins
+	metaHead    string  // and its meta
 	extensions  []*node // in order
 	meta        *node
 	active      *node // the top-level boolean "active", if there is one
 	members     *node
 	groups      *node
 	indexed     []*node
-	required    []*node // top-level attributes and extensions that must be present
-	demanding   []*node // complex attributes and extensions with required attributes of their own
-	fixed       []*node // immutable sub-attributes of single complex attributes, and of extensions
-	refs        []serverRef
+	required    []*node  // top-level attributes and extensions that must be present
+	demanding   []*node  // complex attributes and extensions with required attributes of their own
+	fixed       []*node  // immutable sub-attributes of single complex attributes, and of extensions
 	hidden      []*node  // attributes that a plain answer leaves out
 	memberTypes []string // resource types a member may have; nil means any
 }
@@ -223,7 +233,8 @@ func GroupType(extensions ...Extension) (*ResourceType, error) {
 	})
 }
 
-// Definition returns what the type was made of. It must not be changed.
+// Definition returns what the type was made of, to make a similar type of: what
+// it leads to must not be changed.
 func (t *ResourceType) Definition() TypeDefinition { return t.def }
 
 // Name returns the type's name, such as "User".

@@ -77,8 +77,10 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 		switch {
 		case t == nil:
 			return nil, errors.New("scim: Options.Types has a nil type")
-		case h.types[t.def.Name] != nil || h.endpoints[t.def.Endpoint] != nil || h.isEndpoint(t.def.Endpoint):
-			return nil, fmt.Errorf("scim: the name or endpoint of resource type %s is taken", t.def.Name)
+		case h.types[t.def.Name] != nil:
+			return nil, fmt.Errorf("scim: two resource types are called %s", t.def.Name)
+		case h.isEndpoint(t.def.Endpoint):
+			return nil, fmt.Errorf("scim: resource type %s: the endpoint /%s is another's", t.def.Name, t.def.Endpoint)
 		}
 		h.types[t.def.Name], h.endpoints[t.def.Endpoint] = t, t
 	}
@@ -265,7 +267,7 @@ func (h *Handler) create(req *request) (response, error) {
 		return response{}, err
 	}
 	req.id = ""
-	c := Change{Document: doc, Keys: req.typ.keys(doc), Members: MemberDelta{Add: in.members, Types: req.typ.memberTypes}}
+	c := Change{Document: doc, Keys: req.typ.Keys(doc), Members: MemberDelta{Add: in.members, Types: req.typ.memberTypes}}
 	up, err := h.write(req, OpCreate, nil, c)
 	if err != nil {
 		return response{}, err
@@ -302,9 +304,9 @@ func (h *Handler) replace(req *request) (response, error) {
 		if err := req.typ.checkRequired(doc); err != nil {
 			return Change{}, err
 		}
-		c := Change{}
+		c := Change{Version: cur.Version}
 		if doc.raw != cur.Document.raw {
-			c = Change{Version: cur.Version, Document: doc, Keys: req.typ.keys(doc)}
+			c.Document, c.Keys = doc, req.typ.changedKeys(cur.Document, doc)
 		}
 		if req.typ.members != nil {
 			c.Members = MemberDelta{Reset: true, Add: in.members, Types: req.typ.memberTypes}
@@ -342,7 +344,7 @@ func (h *Handler) patch(req *request) (response, error) {
 		answer.status = http.StatusNoContent
 	}
 	var r *Resource
-	if delta, only := p.Members(); only && !delta.IsZero() && single(req.ifMatch) {
+	if delta, only := p.Members(); only && !delta.IsZero() && req.typ.single(req.ifMatch) {
 		// Nothing of the group need be known: the change costs what it says,
 		// whatever the size of the group.
 		up, err := h.write(req, OpUpdate, nil, Change{Version: req.typ.opaque(req.ifMatch), Members: delta})
@@ -405,7 +407,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 // delete answers DELETE (RFC 7644 §3.6).
 func (h *Handler) delete(req *request) (response, error) {
 	gone := response{status: http.StatusNoContent}
-	if h.hooks == nil && single(req.ifMatch) {
+	if h.hooks == nil && req.typ.single(req.ifMatch) {
 		return gone, h.explain(req, h.store.Delete(req.ctx, req.ref(), req.typ.opaque(req.ifMatch)))
 	}
 	for try := 1; ; try++ {
@@ -421,7 +423,7 @@ func (h *Handler) delete(req *request) (response, error) {
 			c.Version = cur.Version
 		}
 		_, err = h.write(req, OpDelete, cur, c)
-		if err != nil && errors.Is(err, ErrVersion) && try < attempts && !single(req.ifMatch) {
+		if err != nil && errors.Is(err, ErrVersion) && try < attempts && !req.typ.single(req.ifMatch) {
 			continue
 		}
 		return gone, err
@@ -461,18 +463,21 @@ func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated,
 		var up *Updated
 		err := t.InTx(req.ctx, func(ctx context.Context, tx Store) (err error) {
 			if up, err = h.carryOut(ctx, tx, op, e.Ref, c); err != nil {
-				return h.explain(req, err)
+				return err
 			}
 			return h.tell(ctx, req.typ, e, up)
 		})
-		return up, err
+		if err != nil {
+			return nil, h.explain(req, err)
+		}
+		return up, nil
 	}
 	up, err := h.carryOut(req.ctx, h.store, op, e.Ref, c)
 	if err != nil {
 		return nil, h.explain(req, err)
 	}
 	ctx := context.WithoutCancel(req.ctx) // what is stored is told of
-	if err := h.tell(ctx, req.typ, e, up); err != nil {
+	if err := h.tellSafely(ctx, req.typ, e, up); err != nil {
 		h.options.Logger.LogAttrs(ctx, slog.LevelError, "scim: a hook failed after the write was stored",
 			slog.String("op", string(op)), slog.String("type", e.Ref.Type), slog.String("id", up.Resource.ID),
 			slog.String("tenant", e.Ref.Tenant), slog.Any("err", err))

@@ -18,9 +18,10 @@ import "context"
 type Store interface {
 	// Create stores a resource of ref's tenant and type with the Document and
 	// Keys of c and the members c adds; ref has no ID yet. The Store gives it
-	// an ID, which is never reused and needs no escape in a URL path, a
-	// Version and its times. If a Key that must be unique is taken, it reports
-	// ErrUniqueness.
+	// an ID, which is never reused, which no other resource of any type in the
+	// tenant has, and which needs no escape in a URL path; a Version, of visible
+	// ASCII without quotes, backslashes and tildes; and its times. If a Key that
+	// must be unique is taken, it reports ErrUniqueness.
 	Create(ctx context.Context, ref Ref, c Change) (*Updated, error)
 
 	// Get returns a resource. Members and Groups are nil unless p wants them.
@@ -35,11 +36,11 @@ type Store interface {
 
 	// Update makes one atomic change. A change that changes nothing (members
 	// added that are present, members removed that are not) keeps the version
-	// and the time.
+	// and the time, and so does an equal Document.
 	Update(ctx context.Context, ref Ref, c Change) (*Updated, error)
 
 	// Delete removes a resource and its memberships: it is no longer a member
-	// of any group. A version that is not empty must be the current one.
+	// of any group, and the versions of those groups change. A version that is not empty must be the current one.
 	// Afterwards its unique values can be used again.
 	Delete(ctx context.Context, ref Ref, version string) error
 }
@@ -54,7 +55,9 @@ type Transactor interface {
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
 }
 
-// A Query asks for a page of the resources of one type.
+// A Query asks for a page of the resources of one type. Its filter may ask about
+// members and groups that the page does not want: a Store that leaves filtering
+// to [Select] hands it resources with Sets that read when they are asked.
 type Query struct {
 	Tenant, Type  string
 	Filter        Filter // nil matches everything
@@ -78,8 +81,8 @@ type Projection struct {
 // A Change is one write. Its zero parts leave things as they are.
 type Change struct {
 	Version  string   // if not empty, the version the resource must still have; else ErrVersion
-	Document Document // unless zero, replaces the stored one, and then Keys replace the stored ones
-	Keys     []Key
+	Document Document // unless zero, replaces the stored one
+	Keys     []Key    // unless nil, replace the stored ones
 	Members  MemberDelta
 }
 

@@ -24,7 +24,7 @@ type User struct {
 	PreferredLanguage string          `json:"preferredLanguage,omitempty"`
 	Locale            string          `json:"locale,omitempty"`
 	Timezone          string          `json:"timezone,omitempty"`
-	Active            bool            `json:"active"` // true where the client never said
+	Active            bool            `json:"active"` // true where the client never said; to Encode, set it
 	Emails            []Value         `json:"emails,omitempty"`
 	PhoneNumbers      []Value         `json:"phoneNumbers,omitempty"`
 	IMs               []Value         `json:"ims,omitempty"`
@@ -93,16 +93,23 @@ type Group struct {
 }
 
 // User returns the typed view of a user. Attributes that the application's
-// schema defines with other types than RFC 7643 are left out.
+// schema defines with other types than RFC 7643 are left out. Of a nil Resource
+// it is the zero User.
 func (r *Resource) User() User {
+	if r == nil {
+		return User{}
+	}
 	u := User{Active: true}
 	_ = json.Unmarshal([]byte(r.Document.String()), &u) // fields of another type stay empty
 	u.ID, u.Version, u.Created, u.LastModified = r.ID, r.Version, r.Created, r.LastModified
 	return u
 }
 
-// Group returns the typed view of a group.
+// Group returns the typed view of a group; of a nil Resource, the zero Group.
 func (r *Resource) Group() Group {
+	if r == nil {
+		return Group{}
+	}
 	var g Group
 	_ = json.Unmarshal([]byte(r.Document.String()), &g) // see User
 	g.ID, g.Version, g.Created, g.LastModified = r.ID, r.Version, r.Created, r.LastModified
@@ -131,7 +138,9 @@ func (u User) PrimaryEmail() string {
 // Encode makes a Document and its Keys of v, which encodes to a JSON object
 // with the type's attributes: a User, a Group, or a struct of the
 // application's. A Store with columns of its own uses it to make Resources of
-// its rows. It reports the errors that a client would get for the same JSON.
+// its rows. Members that the type does not have or that are read-only are left
+// out. It reports a value of the wrong type and a required attribute that is
+// missing, as for a client.
 func (t *ResourceType) Encode(v any) (Document, []Key, error) {
 	src, err := json.Marshal(v)
 	if err != nil {
@@ -141,5 +150,8 @@ func (t *ResourceType) Encode(v any) (Document, []Key, error) {
 	if err != nil {
 		return Document{}, nil, err
 	}
-	return in.document, t.keys(in.document), nil
+	if err := t.checkRequired(in.document); err != nil {
+		return Document{}, nil, err
+	}
+	return in.document, t.Keys(in.document), nil
 }

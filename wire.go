@@ -56,6 +56,8 @@ type exchange struct {
 	w      http.ResponseWriter
 	status int
 	begun  bool // the header is sent
+
+	tokenSent bool
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -65,7 +67,7 @@ func (x *exchange) release() {
 	if cap(x.in) > kept || cap(x.render.buf) > kept {
 		return
 	}
-	*x = exchange{in: x.in[:0], render: renderer{buf: x.render.buf[:0], at: x.render.at[:0]}, request: request{base: x.base[:0]}}
+	*x = exchange{in: x.in[:0], render: renderer{buf: x.render.buf[:0], at: x.render.at[:0], nodes: x.render.nodes[:0]}, request: request{base: x.base[:0]}}
 	exchanges.Put(x)
 }
 
@@ -208,9 +210,11 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	if token == "" {
 		return Errorf(ErrUnauthorized, "a bearer token is required in the Authorization header")
 	}
+	x.tokenSent = true
 	principal, err := h.tokens.ValidateToken(x.ctx, token)
-	if err == nil && tenant != "" && tenant != principal.Tenant {
-		err = ErrUnauthorized // and nothing that would tell the tenant exists
+	x.principal = principal
+	if err == nil && tenant != "" && tenant != principal.Tenant { // which the log is told, and not the client
+		err = fmt.Errorf("the token is of tenant %q, the path of %q: %w", principal.Tenant, tenant, ErrUnauthorized)
 	}
 	if errors.Is(err, ErrUnauthorized) {
 		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
@@ -218,7 +222,6 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	if err != nil {
 		return err
 	}
-	x.principal = principal
 	if strings.Contains(h.options.BaseURL, "{tenant}") && tenant == "" {
 		h.locate(x, r)
 	}
@@ -298,7 +301,11 @@ func (h *Handler) readBody(x *exchange, r *http.Request) error {
 			x.body = buf
 			return nil
 		case err != nil:
-			return Errorf(ErrInvalidSyntax, "the body could not be read to its end: %w", err)
+			var most *http.MaxBytesError
+			if errors.As(err, &most) { // of the application's
+				return tooLarge()
+			}
+			return &Error{Kind: ErrInvalidSyntax, Detail: "the body could not be read to its end", Err: err}
 		}
 	}
 }
@@ -453,6 +460,9 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 			break
 		}
 	}
+	if gone := x.ctx.Err(); gone != nil && errors.Is(err, gone) {
+		status, detail = statusClientGone, "the client has gone"
+	}
 	head := x.w.Header()
 	if e != nil && status != http.StatusInternalServerError {
 		if e.Detail != "" {
@@ -471,7 +481,7 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 	}
 	if status == http.StatusUnauthorized {
 		challenge := `Bearer realm="scim"`
-		if len(r.Header["Authorization"]) > 0 {
+		if x.tokenSent {
 			challenge += `, error="invalid_token"` // RFC 6750 §3.1
 		}
 		head["Www-Authenticate"] = []string{challenge}
@@ -487,6 +497,9 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 	x.status = status
 	x.finish() // a client that has gone cannot be told
 }
+
+// statusClientGone is written to nobody: it is for the log.
+const statusClientGone = 499
 
 // usual is what a status says where the error has no detail of its own.
 var usual = map[int]string{
@@ -510,7 +523,7 @@ var usual = map[int]string{
 func (h *Handler) abort(x *exchange, r *http.Request, err error) {
 	var gone clientGone
 	if errors.As(err, &gone) {
-		h.log(x, r, 499, "the client has gone", err)
+		h.log(x, r, statusClientGone, "the client has gone", err)
 		return
 	}
 	if !x.begun {
@@ -555,7 +568,7 @@ func (h *Handler) log(x *exchange, r *http.Request, status int, detail string, e
 		slog.String("tenant", x.principal.Tenant), slog.String("subject", x.principal.Subject),
 		slog.String("detail", detail),
 	}
-	if status >= 500 {
+	if status >= 500 || status == http.StatusUnauthorized { // whose cause the client is not told
 		attrs = append(attrs, slog.Any("err", err))
 	}
 	if x.dialect.fired != 0 {

@@ -98,9 +98,6 @@ func idsOf(s scim.Set) (out []string) {
 	if s == nil {
 		return nil
 	}
-	if s == nil {
-		return nil
-	}
 	for m := range s.All() {
 		out = append(out, m.ID)
 	}

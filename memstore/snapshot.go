@@ -11,7 +11,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/usherkit/scim"
@@ -204,7 +203,7 @@ func (re *restoration) add(in saved) error {
 		r.Keys = make([]scim.Key, len(in.Keys))
 	}
 	for i, k := range in.Keys {
-		r.Keys[i] = scim.Key{Path: re.path(k.Path), Value: partOf(document.String(), k.Value), Unique: k.Unique}
+		r.Keys[i] = scim.Key{Path: re.path(k.Path), Value: k.Value, Unique: k.Unique}
 	}
 	collection := t.collection(in.Type)
 	if err := collection.available(r.Keys, nil); err != nil {
@@ -237,13 +236,4 @@ func (re *restoration) path(s string) string {
 		re.paths[s] = s
 	}
 	return re.paths[s]
-}
-
-// partOf returns s as a part of the document if it is one, which saves a
-// string for each Key.
-func partOf(document, s string) string {
-	if i := strings.Index(document, s); i >= 0 {
-		return document[i : i+len(s)]
-	}
-	return s
 }

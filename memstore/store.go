@@ -133,7 +133,10 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	if err != nil {
 		return nil, err
 	}
-	replaces := !c.Document.IsZero() && (c.Document.String() != was.Document.String() || !slices.Equal(c.Keys, was.Keys))
+	if c.Keys == nil {
+		c.Keys = was.Keys
+	}
+	replaces := !c.Document.IsZero() && !(c.Document.Equal(was.Document) && slices.Equal(c.Keys, was.Keys))
 	if replaces {
 		if err := rec.in.available(c.Keys, rec); err != nil {
 			return nil, err
@@ -148,7 +151,7 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 		next.Document, next.Keys = c.Document, c.Keys
 		rec.in.reindex(rec, was.Keys, next.Keys)
 	}
-	if len(u.Added)+len(u.Removed) > 0 || next.Document.String() != was.Document.String() {
+	if len(u.Added)+len(u.Removed) > 0 || !next.Document.Equal(was.Document) {
 		s.touch(rec, &next)
 	} else if !replaces {
 		return u, nil

@@ -452,7 +452,8 @@ func (r *run) members(g *Group, l *link) (steps []func()) {
 			r.state.Lock()
 			defer r.state.Unlock()
 			for _, id := range ids {
-				if delete(l.members, id); present {
+				delete(l.members, id)
+				if present {
 					l.members[id] = true
 				}
 			}

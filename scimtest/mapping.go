@@ -13,7 +13,6 @@ const (
 	adGroupURN    = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 	patchURN      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 	listURN       = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-	errorURN      = "urn:ietf:params:scim:api:messages:2.0:Error"
 )
 
 // A target is an attribute as an attribute mapping names it:

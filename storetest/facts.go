@@ -11,14 +11,15 @@ import (
 
 const (
 	sayCreate    = "Create stores a resource of ref's tenant and type with the Document and Keys of c and the members c adds; ref has no ID yet."
-	sayID        = "The Store gives it an ID, which is never reused and needs no escape in a URL path, a Version and its times."
+	sayID        = "The Store gives it an ID, which is never reused, which no other resource of any type in the tenant has, and which needs no escape in a URL path; a Version, of visible ASCII without quotes, backslashes and tildes; and its times."
 	sayCancelled = "A call whose context is cancelled before it writes reports the context's error."
 	sayErrors    = "A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as an [Error] with a Detail for the client."
 	sayNothing   = "A call that reports an error has changed nothing."
-	sayNoOp      = "A change that changes nothing (members added that are present, members removed that are not) keeps the version and the time."
-	sayDelete    = "Delete removes a resource and its memberships: it is no longer a member of any group."
-	sayReplace   = "unless zero, replaces the stored one, and then Keys replace the stored ones"
-	sayVersion   = "opaque, changes with every change of the resource; empty if the Store keeps none"
+	sayNoOp      = "A change that changes nothing (members added that are present, members removed that are not) keeps the version and the time, and so does an equal Document."
+	sayDelete    = "Delete removes a resource and its memberships: it is no longer a member of any group, and the versions of those groups change."
+	sayReplace   = "unless zero, replaces the stored one"
+	sayKeysStay  = "unless nil, replace the stored ones"
+	sayVersion   = "opaque, changes with every change of the resource or its Members; empty if the Store keeps none"
 	sayStale     = "if not empty, the version the resource must still have; else ErrVersion"
 	sayAtomic    = "Update makes one atomic change."
 	sayShared    = "Once it was handed over, by a Store or to one, neither side changes it or what it leads to; to change a Resource, copy the struct."
@@ -321,6 +322,17 @@ var facts = []clause{
 			equal(k, "Resource of "+from+", after Update and Delete: Version", r.Version, version)
 			equal(k, "Resource of "+from+", after Update and Delete: LastModified", r.LastModified, modified)
 		}
+	}},
+	{"keys that are not given stay", sayKeysStay, func(k *kit) {
+		user := k.createUser(ada())
+		c := k.userChange(ada())
+		titled := ada()
+		titled.Title = "Countess"
+		c.Document, c.Keys = k.userChange(titled).Document, nil
+		k.update(user.Ref, c)
+		k.lists("List by the userName after an Update without Keys", k.find("User", `userName eq "`+ada().UserName+`"`), []string{user.ID})
+		_, err := k.store.Create(k.ctx, scim.Ref{Tenant: acme, Type: "User"}, k.userChange(ada()))
+		k.refused("Create of a user with the same userName", err, scim.ErrUniqueness)
 	}},
 	{"a cancelled call writes nothing", sayCancelled, func(k *kit) {
 		user := k.createUser(ada())

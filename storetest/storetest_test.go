@@ -728,6 +728,11 @@ var breakages = []struct {
 			return good.Update(ctx, ref, c)
 		},
 	}), []string{"a member that cannot be", "a member is of the group's tenant", "an update that fails changes neither document nor members"}},
+	{"keys that are not given are none", sending(func(c *scim.Change) {
+		if c.Keys == nil {
+			c.Keys = []scim.Key{}
+		}
+	}), []string{"keys that are not given stay"}},
 	{"a group is passed over as a member of itself", sending(func(c *scim.Change) {
 		c.Members.Add = slices.DeleteFunc(slices.Clone(c.Members.Add), func(m scim.Member) bool { return m.Type == "" && len(c.Members.Add) == 1 })
 	}), []string{"a group in itself"}},

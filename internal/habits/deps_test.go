@@ -33,20 +33,7 @@ func TestDependencies(t *testing.T) {
 // Whoever requires the module gets the modules that its packages and, because
 // go mod tidy follows them, its packages' tests need.
 func TestModulesOfAUser(t *testing.T) {
-	dir := t.TempDir()
-	checkout, err := filepath.Abs(top)
-	if err != nil {
-		t.Fatal(err)
-	}
-	app := "package main\n\nimport _ \"" + module + "\"\n\nfunc main() {}\n"
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(app), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	goCommand(t, dir, "mod", "init", "example.com/app")
-	goCommand(t, dir, "mod", "edit", "-go=1.26.0", "-require="+module+"@v0.0.0", "-replace="+module+"="+checkout)
-	goCommand(t, dir, "mod", "tidy")
-	goCommand(t, dir, "vet", "./...")
-
+	dir := application(t, "package main\n\nimport _ \""+module+"\"\n\nfunc main() {}\n")
 	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
 	if err != nil {
 		t.Fatal(err)
@@ -59,4 +46,23 @@ func TestModulesOfAUser(t *testing.T) {
 	}
 	slices.Sort(found)
 	golden(t, "user.go.sum.txt", strings.Join(found, ""), "An application that imports "+module+" gets another go.sum than listed")
+}
+
+// application checks that a program compiles in a module of its own that
+// requires ours, and returns the module's directory.
+func application(t *testing.T, program string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	checkout, err := filepath.Abs(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	goCommand(t, dir, "mod", "init", "example.com/app")
+	goCommand(t, dir, "mod", "edit", "-go=1.26.0", "-require="+module+"@v0.0.0", "-replace="+module+"="+checkout)
+	goCommand(t, dir, "mod", "tidy")
+	goCommand(t, dir, "vet", "./...")
+	return dir
 }

@@ -2,13 +2,17 @@ package habits
 
 import (
 	"go/ast"
+	"go/format"
 	"go/parser"
 	"go/token"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // The methods of these interfaces of the standard library need no comment, as
@@ -152,6 +156,7 @@ func f() {}`
 
 var (
 	fence    = regexp.MustCompile("(?ms)^ *```.*?^ *```")
+	goBlock  = regexp.MustCompile("(?ms)^```go\n(.*?)^```")
 	link     = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 	testName = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark|Example)[A-Z]\w*`)
 	wireCase = regexp.MustCompile(`\b[EBPS]\d{3}\b`)
@@ -201,5 +206,33 @@ func TestMarkdown(t *testing.T) {
 		if !cases[name] {
 			t.Errorf("SECURITY.md names %s, which is no file in testdata/wire", name)
 		}
+	}
+}
+
+// Whoever pastes Go from the README gets no error: programs compile, and parts
+// of programs are, as declarations or statements, what gofmt would write.
+func TestGoInReadme(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(top, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var programs []string
+	for _, m := range goBlock.FindAllSubmatchIndex(readme, -1) {
+		src := string(readme[m[2]:m[3]])
+		line := 1 + strings.Count(string(readme[:m[2]]), "\n")
+		switch formatted, err := format.Source([]byte(src)); {
+		case err != nil:
+			t.Errorf("README.md: the Go from line %d on does not parse: %v", line, err)
+		case string(formatted) != src:
+			t.Errorf("README.md: the Go from line %d on is not as gofmt writes it (-README +gofmt):\n%s", line, cmp.Diff(src, string(formatted)))
+		case strings.HasPrefix(src, "package main\n"):
+			programs = append(programs, src)
+		}
+	}
+	if len(programs) == 0 {
+		t.Error("README.md has no Go that begins with package main")
+	}
+	for _, src := range programs {
+		application(t, src)
 	}
 }
