@@ -97,37 +97,38 @@ func (t *ResourceType) lacking(d Document) *node {
 func missing(path string) error { return Errorf(ErrInvalidValue, "%s is required", path) }
 
 // inherit gives a body of PUT what the client cannot or need not send: the
-// values of attributes that are never returned, and of immutable ones; active,
-// whose loss would let somebody in (RFC 7644 §3.5.1).
+// values of attributes that are read-only or never returned, and of immutable
+// ones; active, whose loss would let somebody in (RFC 7644 §3.5.1).
 func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
-	doc := in.document
-	for _, n := range t.root.children {
-		if n.place != inDocument {
-			continue
-		}
-		was, had := old.Get(n.name)
-		now, has := doc.Get(n.name)
-		immutable := n.attr != nil && n.attr.Mutability == Immutable
-		switch {
-		case !had:
-		case immutable && has && now != was:
-			return doc, Errorf(ErrMutability, "%s cannot be changed once it has a value", n.path)
-		case has:
-		case immutable, n == t.active && !in.active,
-			n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly):
-			doc = doc.with(n, was)
-		}
+	body := record{t.root, entriesOf(in.document.raw)}
+	if err := body.inherit(&record{t.root, entriesOf(old.raw)}); err != nil {
+		return Document{}, err
 	}
-	return doc, t.checkImmutable(old, doc)
+	if t.active != nil && !in.active {
+		was, _ := old.Get(t.active.name)
+		body.set(t.active, was)
+	}
+	return body.document(), nil
 }
 
-// checkImmutable holds the immutable sub-attributes of single complex
-// attributes and extensions to their values.
-func (t *ResourceType) checkImmutable(old, doc Document) error {
-	for _, n := range t.fixed {
-		was, had := old.at(n)
-		if now, has := doc.at(n); had && has && was != now {
-			return Errorf(ErrMutability, "%s cannot be changed once it has a value", n.path)
+func (o *record) inherit(old *record) error {
+	for _, f := range old.fields {
+		n := o.n.byName[f.name]
+		if n == nil {
+			continue
+		}
+		now := o.get(n)
+		switch fixed := n.attr != nil && n.attr.Mutability == Immutable; {
+		case fixed && now != "" && now != f.raw:
+			return immutable(n)
+		case fixed, n.readOnly, n.attr != nil && now == "" && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly):
+			o.set(n, f.raw)
+		case !n.multi && len(n.children) > 0:
+			inner, was := openRecord(n, now), openRecord(n, f.raw)
+			if err := inner.inherit(&was); err != nil {
+				return err
+			}
+			o.set(n, inner.String())
 		}
 	}
 	return nil

@@ -52,14 +52,16 @@ type node struct {
 	place  place
 	rank   int // among its siblings; canonical documents are in this order
 
-	readOnly  bool
-	veiled    bool   // a plain answer leaves out something below it
-	refers    bool   // it is, or has in it, a serverRef
-	refType   string // the resource type that a serverRef refers to
-	serverRef bool   // a $ref beside a value, to a SCIM resource: the Handler writes it, clients' are dropped
-	unique    bool
-	indexed   bool // resources carry Keys of it
-	exact     bool // caseExact, or of a kind that has no case
+	readOnly bool
+	veiled   bool // a plain answer leaves out something below it
+
+	showsAlways bool   // something below it is returned always
+	refers      bool   // it is, or has in it, a serverRef
+	refType     string // the resource type that a serverRef refers to
+	serverRef   bool   // a $ref beside a value, to a SCIM resource: the Handler writes it, clients' are dropped
+	unique      bool
+	indexed     bool // resources carry Keys of it
+	exact       bool // caseExact, or of a kind that has no case
 
 	children []*node
 	byName   map[string]*node // exact and lower-case spellings
@@ -192,8 +194,8 @@ func compileType(def TypeDefinition) (*ResourceType, error) {
 		}
 	}
 	for _, ext := range def.Extensions {
-		if ext.Schema == nil || !validURI(ext.Schema.ID) {
-			return nil, fmt.Errorf("scim: %s has an extension without a schema URI", def.Name)
+		if ext.Schema == nil || !validURI(ext.Schema.ID) || strings.EqualFold(ext.Schema.ID, def.Schema.ID) {
+			return nil, fmt.Errorf("scim: %s has an extension without a schema URI of its own (want one like urn:example:2.0:User)", def.Name)
 		}
 		e := &node{kind: kindExtension, name: ext.Schema.ID, path: ext.Schema.ID}
 		if err := t.root.add(e); err != nil {
@@ -335,6 +337,11 @@ func (t *ResourceType) link() error {
 		n.indexed = true
 	}
 	for n := range t.root.all {
+		if n.attr != nil && n.attr.Returned == ReturnedAlways {
+			for outer := n.parent; outer != nil; outer = outer.parent {
+				outer.showsAlways = true
+			}
+		}
 		if len(n.required) > 0 && n.place == inDocument {
 			t.demanding = append(t.demanding, n)
 		}

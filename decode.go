@@ -28,11 +28,10 @@ const defaultMaxDepth = 32
 
 // decoded is a resource as a client sent it in POST or PUT.
 type decoded struct {
-	document   Document
-	members    []Member
-	hasMembers bool    // the body names the member attribute
-	named      []*node // the top-level attributes the body names, where the type has hidden ones
-	active     bool    // the body names active, if only to say null
+	document Document
+	members  []Member
+	named    []*node // the top-level attributes the body names, where the type has hidden ones
+	active   bool    // the body names active, if only to say null
 }
 
 type decoder struct {
@@ -182,6 +181,17 @@ func (c *decoder) where() string {
 	return b.String()
 }
 
+// secret reports whether the decoder is at an attribute that is never returned.
+func (c *decoder) secret() bool {
+	at := c.from
+	for _, step := range c.trail {
+		if at = at.children[step.rank]; at.attr != nil && (at.attr.Returned == ReturnedNever || at.attr.Mutability == WriteOnly) {
+			return true
+		}
+	}
+	return false
+}
+
 // wrong reports that the value at the decoder's place does not fit the
 // attribute.
 func (c *decoder) wrong(expected string) error {
@@ -190,10 +200,12 @@ func (c *decoder) wrong(expected string) error {
 		return err
 	}
 	got := string(c.src[start:c.at])
-	switch got[0] {
-	case '{':
+	switch {
+	case c.secret():
+		got = "something else" // what is never returned is not returned here either
+	case got[0] == '{':
 		got = "an object"
-	case '[':
+	case got[0] == '[':
 		got = "an array"
 	}
 	return Errorf(ErrInvalidValue, "%s: expected %s, got %s", c.where(), expected, clip(got))
@@ -520,7 +532,7 @@ func (s *distinct) add(before, element []byte) bool {
 
 // checkPrimary keeps a second element from being primary (RFC 7643 §2.4).
 func (c *decoder) checkPrimary(n *node, start int, have *bool) error {
-	const isTrue = `"primary":true`
+	isTrue := `"` + n.primary.name + `":true`
 	at := bytes.Index(c.dst[start:], []byte(isTrue)) // an escaped quote would have a backslash before it
 	switch {
 	case at < 0:
@@ -532,7 +544,7 @@ func (c *decoder) checkPrimary(n *node, start int, have *bool) error {
 		return Errorf(ErrInvalidValue, "%s: only one element may be primary", n.path)
 	}
 	tail := string(c.dst[start+at+len(isTrue):])
-	c.dst = append(append(c.dst[:start+at], `"primary":false`...), tail...)
+	c.dst = append(append(c.dst[:start+at+len(isTrue)-len("true")], "false"...), tail...)
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 
 // members reads the value of the member attribute.
 func (c *decoder) members(n *node) error {
-	c.out.hasMembers = true
 	switch b := c.peek(); {
 	case b == 'n':
 		return c.null()

@@ -232,9 +232,9 @@ func (c *decoder) canonicalValue(n *node, literal []byte) error {
 // parseBoolean reads what Entra sends for a boolean: True, False, any case.
 func parseBoolean(s string) (v, ok bool) {
 	switch {
-	case strings.EqualFold(s, "true"):
+	case sameName([]byte(s), "true"):
 		return true, true
-	case strings.EqualFold(s, "false"):
+	case sameName([]byte(s), "false"):
 		return false, true
 	}
 	return false, false
@@ -242,11 +242,23 @@ func parseBoolean(s string) (v, ok bool) {
 
 // parseDateTime reads an xsd:dateTime; without a zone it is UTC.
 func parseDateTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if v, err := time.Parse(layout, s); err == nil {
-			year := v.UTC().Year()
-			return v, 0 < year && year < 10_000
+	const form = "0000-00-00T00:00:00"
+	if len(s) < len(form) || strings.ContainsAny(s, ", ") {
+		return time.Time{}, false // which time.Parse would take, and one digit for an hour
+	}
+	for i := range len(form) {
+		if digit := '0' <= s[i] && s[i] <= '9'; digit != (form[i] == '0') {
+			return time.Time{}, false
 		}
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		v, err := time.Parse(layout, s)
+		if err != nil {
+			continue
+		}
+		_, zone := v.Zone()
+		year := v.UTC().Year()
+		return v, 0 < year && year < 10_000 && -14*3600 <= zone && zone <= 14*3600
 	}
 	return time.Time{}, false
 }
@@ -260,5 +272,5 @@ func parseBinary(s string) ([]byte, bool) {
 		encoding = base64.RawURLEncoding
 	}
 	v, err := encoding.Strict().DecodeString(strings.TrimRight(s, "="))
-	return v, err == nil
+	return v, err == nil && len(v) > 0
 }

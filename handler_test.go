@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -631,5 +632,185 @@ func TestNewHandlerRefusesNonsense(t *testing.T) {
 	}
 	if _, err := scim.NewHandler(nil, token, nil); err == nil {
 		t.Error("a nil store was taken")
+	}
+}
+
+func TestWritesThatMeetAllSucceed(t *testing.T) {
+	slow := &slowHooks{}
+	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: slow})
+	user := "/Users/" + e.must(201, "POST", "/Users", `{"userName":"ann"}`).id()
+	attributes := []string{"title", "nickName", "locale", "timezone", "userType", "displayName"}
+	var wg sync.WaitGroup
+	for round := range 4 {
+		for _, name := range attributes {
+			wg.Go(func() {
+				body := patchBody(fmt.Sprintf(`{"op":"replace","path":%q,"value":"%s %d"}`, name, name, round))
+				if a := e.do("PATCH", user, body); a.status != 200 {
+					t.Errorf("PATCH of %s: %d %s", name, a.status, a.body)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	a := e.must(200, "GET", user, "")
+	for _, name := range attributes {
+		if text, _ := a.doc[name].(string); !strings.HasPrefix(text, name) {
+			t.Errorf("%s is %q: its writes were lost", name, text)
+		}
+	}
+}
+
+// slowHooks take long to admit a change, so that writes meet.
+type slowHooks struct{ scim.NoHooks }
+
+func (*slowHooks) Admit(context.Context, scim.Event) error {
+	time.Sleep(2 * time.Millisecond)
+	return nil
+}
+
+func TestAnIfMatchOfNothingMatchesNothing(t *testing.T) {
+	e := newSite(t, &memstore.Store{}, nil)
+	uid := e.must(201, "POST", "/Users", `{"userName":"ann"}`).id()
+	gid := e.must(201, "POST", "/Groups", `{"displayName":"g"}`).id()
+	add := patchBody(`{"op":"add","path":"members","value":[{"value":"` + uid + `"}]}`)
+	for _, tag := range []string{`""`, `W/""`, `,`, `"~01234567"`} {
+		e.must(412, "PATCH", "/Groups/"+gid, add, "If-Match", tag)
+		e.must(412, "DELETE", "/Users/"+uid, "", "If-Match", tag)
+		e.must(412, "PUT", "/Users/"+uid, `{"userName":"bob"}`, "If-Match", tag)
+	}
+}
+
+func TestHooksOfAUserWithoutGroups(t *testing.T) {
+	schema := scim.UserSchema()
+	schema.Remove("groups", "x509Certificates")
+	users, err := scim.NewResourceType(scim.TypeDefinition{Name: "Person", Endpoint: "People", Schema: schema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{}
+	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: j, Types: []*scim.ResourceType{users}})
+	user := "/People/" + e.must(201, "POST", "/People", `{"userName":"ann"}`).id()
+	e.must(200, "PATCH", user, patchBody(`{"op":"replace","path":"active","value":false}`))
+	e.must(204, "DELETE", user, "")
+	if diff := cmp.Diff([]string{"UserStaged ann active=true", "UserDeactivated ann", "UserDeleted ann"}, j.take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAFailedHookKeepsNoOtherFromBeingTold(t *testing.T) {
+	j := &journal{fail: map[string]error{"UserDeactivated": errors.New("down"), "UserUpdated": errors.New("down")}}
+	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: j})
+	user := "/Users/" + e.must(201, "POST", "/Users", `{"userName":"ann"}`).id()
+	j.take()
+	e.must(200, "PATCH", user, patchBody(`{"op":"replace","value":{"active":false,"title":"x"}}`))
+	if diff := cmp.Diff([]string{"UserDeactivated ann", "UserUpdated ann [title active] title=x"}, j.take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+type panicking struct{ scim.NoHooks }
+
+func (panicking) OnUserStaged(context.Context, scim.UserEvent) error { panic("no mail server") }
+
+func TestAPanicOfAHookAfterTheWriteIsNoFailureOfIt(t *testing.T) {
+	var log bytes.Buffer
+	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: panicking{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	e.must(201, "POST", "/Users", `{"userName":"ann"}`)
+	if !strings.Contains(log.String(), "no mail server") {
+		t.Errorf("the log does not tell: %s", log.String())
+	}
+}
+
+// odd is a resource type with what User does not have.
+func odd(t *testing.T) *scim.ResourceType {
+	t.Helper()
+	main, err := scim.ParseSchema([]byte(`{"id":"urn:example:2.0:Odd","name":"Odd","attributes":[
+		{"name":"name","required":true},
+		{"name":"kept","type":"complex","returned":"always","subAttributes":[{"name":"pub"},{"name":"secret","returned":"never"},{"name":"asked","returned":"request"}]},
+		{"name":"mixed","type":"complex","subAttributes":[{"name":"alw","returned":"always"},{"name":"pub"},{"name":"fix","mutability":"immutable"},{"name":"wo","mutability":"writeOnly","returned":"never"}]},
+		{"name":"pin","type":"integer","mutability":"writeOnly","returned":"never"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	extension, err := scim.ParseSchema([]byte(`{"id":"urn:example:2.0:Team","name":"Team","attributes":[
+		{"name":"first","type":"complex","subAttributes":[{"name":"label"},{"name":"value"},{"name":"$ref","type":"reference","referenceTypes":["Odd"]}]},
+		{"name":"note"},
+		{"name":"second","type":"complex","subAttributes":[{"name":"value"},{"name":"$ref","type":"reference","referenceTypes":["Odd"]}]},
+		{"name":"fix","mutability":"immutable"},{"name":"alw","returned":"always"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, err := scim.NewResourceType(scim.TypeDefinition{Name: "Odd", Endpoint: "Odds", Schema: main, Extensions: []scim.Extension{{Schema: extension}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return typ
+}
+
+func TestReferencesInOneExtension(t *testing.T) {
+	e := newSite(t, &memstore.Store{}, &scim.Options{Types: []*scim.ResourceType{odd(t)}})
+	thing := "/Odds/" + e.must(201, "POST", "/Odds", `{"name":"n","urn:example:2.0:Team":{"first":{"label":"l","value":"a\"b"},"note":"{\"second\":{","second":"c"}}`).id()
+	const first, second = `"first":{"label":"l","value":"a\"b","$ref":"http://example.com/Odds/a%22b"}`, `"second":{"value":"c","$ref":"http://example.com/Odds/c"}`
+	for _, c := range []struct{ query, want string }{
+		{"", `{` + first + `,"note":"{\"second\":{",` + second + `}`},
+		{"?attributes=urn:example:2.0:Team", `{` + first + `,"note":"{\"second\":{",` + second + `}`},
+		{"?attributes=urn:example:2.0:Team:second", `{` + second + `}`},
+		{"?attributes=urn:example:2.0:Team:second.$ref", `{"second":{"$ref":"http://example.com/Odds/c"}}`},
+		{"?attributes=urn:example:2.0:Team:second.value", `{"second":{"value":"c"}}`},
+		{"?excludedAttributes=urn:example:2.0:Team:first,urn:example:2.0:Team:note,urn:example:2.0:Team:second.value", `{"second":{"$ref":"http://example.com/Odds/c"}}`},
+	} {
+		if a := e.must(200, "GET", thing+c.query, ""); !strings.Contains(a.body, `"urn:example:2.0:Team":`+c.want) {
+			t.Errorf("%s\n got %s\nwant %s", c.query, a.body, c.want)
+		}
+	}
+}
+
+func TestReturnedBelowTheTop(t *testing.T) {
+	e := newSite(t, &memstore.Store{}, &scim.Options{Types: []*scim.ResourceType{odd(t)}})
+	thing := "/Odds/" + e.must(201, "POST", "/Odds", `{"name":"n","pin":1234,"kept":{"pub":"1","secret":"s","asked":"q"},
+		"mixed":{"alw":"a","pub":"p","wo":"w"},"urn:example:2.0:Team":{"alw":"a","note":"n"}}`).id()
+	for _, c := range []struct{ query, want string }{
+		{"", "name kept.pub mixed.alw mixed.pub urn:example:2.0:Team.alw urn:example:2.0:Team.note"},
+		{"?attributes=name", "name kept.pub mixed.alw urn:example:2.0:Team.alw"},
+		{"?attributes=kept.asked", "kept.pub kept.asked mixed.alw urn:example:2.0:Team.alw"},
+		{"?attributes=kept.secret,pin,mixed.wo", "kept.pub mixed.alw urn:example:2.0:Team.alw"},
+		{"?excludedAttributes=kept,mixed,urn:example:2.0:Team", "name kept.pub mixed.alw urn:example:2.0:Team.alw"},
+		{"?excludedAttributes=kept.pub,mixed.pub", "name mixed.alw urn:example:2.0:Team.alw urn:example:2.0:Team.note"},
+	} {
+		a := e.must(200, "GET", thing+c.query, "")
+		for _, name := range []string{"id", "schemas", "meta"} {
+			delete(a.doc, name)
+		}
+		want := map[string]bool{}
+		for _, p := range strings.Fields(c.want) {
+			want[p] = true
+		}
+		if diff := cmp.Diff(want, leaves("", a.doc)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", c.query, diff)
+		}
+	}
+	if a := e.must(400, "POST", "/Odds", `{"name":"n","pin":"12a4"}`); strings.Contains(a.body, "12a4") {
+		t.Errorf("a value that is never returned is in the detail: %s", a.body)
+	}
+}
+
+func TestPutKeepsWhatItMust(t *testing.T) {
+	store := &memstore.Store{}
+	typ := odd(t)
+	e := newSite(t, store, &scim.Options{Types: []*scim.ResourceType{typ}})
+	id := e.must(201, "POST", "/Odds", `{"name":"n","pin":1,"mixed":{"pub":"p","fix":"f","wo":"w"},"urn:example:2.0:Team":{"fix":"f","note":"n"}}`).id()
+	e.must(200, "PUT", "/Odds/"+id, `{"name":"m"}`)
+	r, err := store.Get(t.Context(), scim.Ref{Tenant: "acme", Type: "Odd", ID: id}, scim.Projection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"name":"m","mixed":{"fix":"f","wo":"w"},"pin":1,"urn:example:2.0:Team":{"fix":"f"}}`
+	if r.Document.String() != want {
+		t.Errorf("\n got %s\nwant %s", r.Document, want)
+	}
+	for _, body := range []string{`{"name":"m","mixed":{"fix":"g"}}`, `{"name":"m","urn:example:2.0:Team":{"fix":"g"}}`} {
+		if a := e.must(400, "PUT", "/Odds/"+id, body); a.doc["scimType"] != "mutability" {
+			t.Errorf("%s: %s", body, a.body)
+		}
 	}
 }

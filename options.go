@@ -33,7 +33,7 @@ type Options struct {
 	MaxDepth      int   // deepest nesting of JSON in a body; default: 32
 	MaxOperations int   // operations in a PATCH; more are 413; default: 2000
 	MaxResults    int   // largest page; larger counts are cut; default: 200
-	MaxFilter     int   // longest filter in bytes; default: 8 KiB
+	MaxFilter     int   // longest filter, and path of a PATCH, in bytes; default: 8 KiB
 
 	// Strict holds all clients to the letter of the RFCs: none of the
 	// tolerances for identity providers' dialects is granted.

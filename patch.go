@@ -123,14 +123,20 @@ func (p *Patch) Members() (MemberDelta, bool) {
 // NeedsMembers reports whether Apply must see Resource.Members.
 func (p *Patch) NeedsMembers() bool { return p.seeMembers }
 
-// named returns the top-level attributes that the patch writes to, where the
-// type has any that are shown to who named them.
+// named returns the attributes that the patch writes to, where the type has any
+// that are shown to who named them.
 func (p *Patch) named() (names []*node) {
 	if len(p.t.hidden) == 0 {
 		return nil
 	}
 	for i := range p.steps {
-		names = append(names, p.steps[i].n.below(p.t.root))
+		s := &p.steps[i]
+		if len(s.fields) == 0 {
+			names = append(names, s.n)
+		}
+		for _, f := range s.fields {
+			names = append(names, s.n.byName[f.name])
+		}
 	}
 	return names
 }
@@ -138,10 +144,12 @@ func (p *Patch) named() (names []*node) {
 type patchOptions struct {
 	decodeOptions
 	maxOperations int // 0: defaultMaxOperations
+	maxPath       int // the longest path in bytes; 0: defaultMaxPath
 }
 
 const (
 	defaultMaxOperations = 2000
+	defaultMaxPath       = 8 << 10 // as of a filter
 	patchSchemaURI       = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 )
 
@@ -160,12 +168,15 @@ func (t *ResourceType) parsePatch(body []byte, o patchOptions) (*Patch, error) {
 	if o.maxOperations == 0 {
 		o.maxOperations = defaultMaxOperations
 	}
+	if o.maxPath == 0 {
+		o.maxPath = defaultMaxPath
+	}
 	o.onePrimary = true
 	operations, err := openPatch(body, o)
 	if err != nil {
 		return nil, err
 	}
-	r := patchReader{t: t, o: o.decodeOptions, p: &Patch{t: t, dialect: o.dialect}}
+	r := patchReader{t: t, o: o.decodeOptions, maxPath: o.maxPath, p: &Patch{t: t, dialect: o.dialect}}
 	r.p.steps = r.p.room[:0]
 	walk := jsontext.NewArray(operations)
 	for src, ok := walk.Next(); ok; src, ok = walk.Next() {
@@ -231,19 +242,19 @@ func isPatchSchema(schemas []byte) bool {
 // named reports whether a string literal spells a name, in any case.
 func named(literal []byte, name string) bool {
 	if bytes.IndexByte(literal, '\\') >= 0 {
-		return strings.EqualFold(jsontext.Unquote(literal), name)
+		return sameName([]byte(jsontext.Unquote(literal)), name)
 	}
-	text := literal[1 : len(literal)-1]
-	return string(text) == name || len(text) == len(name) && strings.EqualFold(string(text), name)
+	return sameName(literal[1:len(literal)-1], name)
 }
 
 func isNull(src []byte) bool { return src[0] == 'n' }
 
 // patchReader turns operations into steps.
 type patchReader struct {
-	t *ResourceType
-	o decodeOptions
-	p *Patch
+	t       *ResourceType
+	o       decodeOptions
+	maxPath int
+	p       *Patch
 	operation
 }
 
@@ -274,7 +285,7 @@ func (r *patchReader) read(src []byte) error {
 		return Errorf(ErrInvalidSyntax, "path must be a string")
 	}
 	r.path = jsontext.Unquote(path)
-	at, err := r.t.parsePatchPath(r.t.root, r.path, r.o.dialect)
+	at, err := r.resolve(r.t.root, r.path)
 	switch {
 	case err != nil:
 		return err
@@ -358,7 +369,14 @@ func (r *patchReader) key(n *node, key string) (patchPath, error) {
 	if !r.o.dialect.grants(needs) {
 		return patchPath{}, Errorf(ErrInvalidValue, "%s is a path, expected the name of an attribute", clip(key))
 	}
-	return r.t.parsePatchPath(n, key, r.o.dialect)
+	return r.resolve(n, key)
+}
+
+func (r *patchReader) resolve(scope *node, path string) (patchPath, error) {
+	if len(path) > r.maxPath {
+		return patchPath{}, Errorf(ErrInvalidPath, "the path is longer than %d bytes", r.maxPath)
+	}
+	return r.t.parsePatchPath(scope, path, r.o.dialect)
 }
 
 func (r *patchReader) unknown(name string) error {
@@ -444,7 +462,7 @@ func (r *patchReader) decode(n *node, value []byte) (string, error) {
 	if err != nil || raw == "" || !n.multi {
 		return raw, err
 	}
-	return r.expandJSON(n, raw), nil
+	return r.expandJSON(n, raw)
 }
 
 // onAttribute sets a simple attribute, or adds to a multi-valued one or sets it.
@@ -557,15 +575,22 @@ func (r *patchReader) fields(n *node, object []byte) ([]entry, error) {
 
 // expandJSON reads elements whose value is the JSON text of an object:
 // {"value":"{\"id\":\"1\",\"value\":\"Admin\",\"displayName\":\"Administrator\"}"}.
-func (r *patchReader) expandJSON(n *node, list string) string {
+func (r *patchReader) expandJSON(n *node, list string) (string, error) {
 	if n.value == nil || n.value.kind != kindString || !strings.Contains(list, `:"{`) {
-		return list
+		return list, nil
 	}
 	var all []string
+	primary := 0
 	for e := range elements(list) {
-		all = append(all, r.expandElement(n, e))
+		e = r.expandElement(n, e)
+		if all = append(all, e); n.isPrimary(e) {
+			primary++
+		}
 	}
-	return joinElements(all)
+	if primary > 1 {
+		return "", Errorf(ErrInvalidValue, "%s: only one element may be primary", n.path)
+	}
+	return joinElements(all), nil
 }
 
 func (r *patchReader) expandElement(n *node, element string) string {

@@ -126,7 +126,22 @@ type worksheet struct {
 	root    record
 	left    int     // of maxWork
 	lists   []*node // the multi-valued attributes written to
-	cleared []*node // those of them that had values of elements cleared
+	cleared map[clearing]bool
+}
+
+// A clearing is an element of an attribute that had its value cleared. It is
+// known by its type, which is what Entra chooses elements by.
+type clearing struct {
+	n   *node
+	typ string
+}
+
+func (w *worksheet) clearing(n *node, element string) clearing {
+	c := clearing{n: n}
+	if n.typ != nil {
+		c.typ, _ = memberOf(element, n.typ.name)
+	}
+	return c
 }
 
 // maxWork bounds what one request may cost: the bytes of attributes gone
@@ -152,7 +167,11 @@ func tooMuch() error {
 func (w *worksheet) do(s *step, o *record) error {
 	if s.n.parent != o.n {
 		n := s.n.below(o.n)
-		inner := openRecord(n, o.get(n))
+		outer := o.get(n)
+		if err := w.spend(len(outer)); err != nil {
+			return err
+		}
+		inner := openRecord(n, outer)
 		if err := w.do(s, &inner); err != nil {
 			return err
 		}
@@ -202,6 +221,7 @@ func (w *worksheet) add(s *step, old string) (string, error) {
 	for i, e := range list {
 		places[s.n.identity(e)] = i
 	}
+	winner := -1
 	for e := range elements(s.value) {
 		id := s.n.identity(e)
 		i, ok := places[id]
@@ -213,11 +233,20 @@ func (w *worksheet) add(s *step, old string) (string, error) {
 		case s.n.kind == kindComplex:
 			o := openRecord(s.n, list[i])
 			for _, f := range entriesOf(e) {
-				o.set(s.n.byName[f.name], f.raw)
+				sub := s.n.byName[f.name]
+				if old := o.get(sub); old != "" && old != f.raw && sub.attr.Mutability == Immutable {
+					return "", immutable(sub)
+				}
+				o.set(sub, f.raw)
 			}
 			list[i] = o.String()
 		}
-		w.demoteOthers(s.n, list, i)
+		if s.n.isPrimary(e) {
+			winner = i
+		}
+	}
+	if winner >= 0 {
+		w.demoteOthers(s.n, list, winner)
 	}
 	return joinElements(list), nil
 }
@@ -255,7 +284,7 @@ func (n *node) fold(raw string) string {
 // all that the one in the list has.
 func (w *worksheet) removeListed(s *step, old string) (string, error) {
 	list, listed := splitElements(old), splitElements(s.value)
-	if err := w.spend(len(list) * len(listed) * elementWork); err != nil {
+	if err := w.spend(len(listed) * (len(list)*elementWork + len(old))); err != nil {
 		return "", err
 	}
 	list = slices.DeleteFunc(list, func(e string) bool {
@@ -287,7 +316,7 @@ func (n *node) answersTo(element, listed string) bool {
 // onElements changes or removes the elements that the step's filter chooses.
 func (w *worksheet) onElements(s *step, old string) (string, error) {
 	list := splitElements(old)
-	if err := w.spend(len(list) * elementWork); err != nil {
+	if err := w.spend(len(list)*elementWork + terms(s.filter)*len(old)); err != nil {
 		return "", err
 	}
 	hits := 0
@@ -311,6 +340,29 @@ func (w *worksheet) onElements(s *step, old string) (string, error) {
 		w.demoteOthers(s.n, list, len(list)-1)
 	}
 	return joinElements(list), nil
+}
+
+// terms counts the comparisons in a filter.
+func terms(f Filter) int {
+	n := 0
+	switch f := f.(type) {
+	case nil:
+	case And:
+		for _, g := range f {
+			n += terms(g)
+		}
+	case Or:
+		for _, g := range f {
+			n += terms(g)
+		}
+	case Not:
+		n = terms(f.Filter)
+	case Some:
+		n = terms(f.Filter)
+	default:
+		n = 1
+	}
+	return n
 }
 
 // removes reports whether a step on elements is none the worse for there being
@@ -339,8 +391,11 @@ func (w *worksheet) write(s *step, element string, hits int) (string, error) {
 			if f.raw, err = w.add(&step{n: sub, value: f.raw}, old); err != nil {
 				return "", err
 			}
-		case sub == s.n.value && f.raw == "" && !slices.Contains(w.cleared, s.n):
-			w.cleared = append(w.cleared, s.n)
+		case sub == s.n.value && f.raw == "":
+			if w.cleared == nil {
+				w.cleared = map[clearing]bool{}
+			}
+			w.cleared[w.clearing(s.n, element)] = true
 		}
 		o.set(sub, f.raw)
 	}
@@ -372,7 +427,7 @@ func (o *record) satisfy(f Filter) bool {
 	case And:
 		return !slices.ContainsFunc(f, func(f Filter) bool { return !o.satisfy(f) })
 	case Compare:
-		if f.Op != Eq || f.Path.n.parent != o.n {
+		if f.Op != Eq || f.Path.n.parent != o.n || f.Path.n.readOnly {
 			return false
 		}
 		raw := f.Value.text
@@ -383,6 +438,9 @@ func (o *record) satisfy(f Filter) bool {
 		}
 		if f.Path.n.multi {
 			raw = "[" + raw + "]"
+		}
+		if other := o.get(f.Path.n); other != "" && other != raw {
+			return false // nothing is equal to two values
 		}
 		o.set(f.Path.n, raw)
 		return true
@@ -451,7 +509,7 @@ func (w *worksheet) tidy(n *node, o *record) {
 }
 
 func (w *worksheet) empty(n *node, e string) bool {
-	if slices.Contains(w.cleared, n) {
+	if w.cleared[w.clearing(n, e)] {
 		return n.without(e, n.typ, n.primary, n.childString("display"))
 	}
 	return n.hollow(e)

@@ -140,11 +140,11 @@ func (d *roll) place(id string) (int, bool) {
 
 func (d *roll) removeMatching(n *node, f Filter, has Set) error {
 	limit := maxWork / elementWork
-	if d.work == 0 {
-		limit = math.MaxInt // one filter is granted a group of any size
+	if d.work == 0 && terms(f) <= 8 {
+		limit = math.MaxInt // one short filter is granted a group of any size
 	}
 	matches := func(m Member) (bool, error) {
-		if d.work++; d.work > limit {
+		if d.work += terms(f); d.work > limit {
 			return false, tooMuch()
 		}
 		return matchElement(f, n.memberElement(m)), nil

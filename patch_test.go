@@ -965,7 +965,7 @@ func TestPatchNamed(t *testing.T) {
 	for _, n := range p.named() {
 		got = append(got, n.path)
 	}
-	if diff := cmp.Diff([]string{"secret", "name"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"secret", "name.given"}, got); diff != "" {
 		t.Errorf("named: -want +got\n%s", diff)
 	}
 }

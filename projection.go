@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -13,7 +14,7 @@ import (
 type projection struct {
 	include bool // paths are all that is wanted; otherwise all that is not
 	paths   []*node
-	sent    []*node // top-level attributes the client sent
+	sent    []*node // attributes the client sent
 }
 
 // verdict is what a projection makes of an attribute.
@@ -40,7 +41,9 @@ func (t *ResourceType) parseProjection(attributes, excluded string, d *dialect) 
 		name, list, _ = strings.Cut(list, ",")
 		name = strings.TrimSpace(name)
 		if n := t.resolve(name); n != nil {
-			p.paths = append(p.paths, n)
+			if !slices.Contains(p.paths, n) {
+				p.paths = append(p.paths, n)
+			}
 		} else if strings.EqualFold(name, t.def.Schema.ID) {
 			p.paths = append(p.paths, t.own()...)
 		}
@@ -91,24 +94,37 @@ func (p *projection) of(n *node) verdict {
 		switch {
 		case n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly:
 			return drop
-		case n.attr.Returned == ReturnedAlways:
-			return keep
 		case n.attr.Returned == ReturnedRequest && !(p.include && (whole || inside)):
-			if sent, _ := names(p.sent, n); !sent {
+			if sent, within := names(p.sent, n); !sent && !within {
 				return drop
 			}
 		}
 	}
+	v := drop
 	switch {
+	case n.alwaysShown(p.include || !slices.Contains(p.paths, n)):
+		v = keep
 	case inside:
-		return some
-	case p.include != whole:
-		return drop
+		v = some
+	case p.include == whole:
+		v = keep
 	}
-	if n.veiled {
+	switch {
+	case v == keep && (n.veiled || inside && !p.include), v == drop && n.showsAlways:
 		return some
 	}
-	return keep
+	return v
+}
+
+// alwaysShown reports whether an attribute is returned always, or as a part of
+// one that is, unless it is left out by name.
+func (n *node) alwaysShown(asPart bool) bool {
+	for outer := n; outer != nil && outer.attr != nil; outer = outer.parent {
+		if outer.attr.Returned == ReturnedAlways {
+			return outer == n || asPart
+		}
+	}
+	return false
 }
 
 // store says what the projection wants of the Store.

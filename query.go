@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -45,11 +46,8 @@ func intParam(query, name string, usual int) (int, error) {
 		return usual, err
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil {
-		digits := strings.TrimLeft(text, "+-")
-		if digits == "" || strings.Trim(digits, "0123456789") != "" {
-			return 0, Errorf(ErrInvalidValue, "%s: expected a whole number, got %q", name, clip(text))
-		}
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // beyond the range n is the end of it
+		return 0, Errorf(ErrInvalidValue, "%s: expected a whole number, got %q", name, clip(text))
 	}
 	const most = 1<<31 - 1
 	return max(min(n, most), -most), nil

@@ -37,6 +37,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -44,7 +45,8 @@ import (
 )
 
 // A Handler serves SCIM 2.0 (RFC 7644) for the resources of a Store. It keeps
-// no state between requests and may be used concurrently.
+// nothing of a request once it is answered, so any number of Handlers may serve
+// one Store, and it may be used concurrently.
 type Handler struct {
 	store     Store
 	tokens    TokenValidator
@@ -53,6 +55,10 @@ type Handler struct {
 	types     map[string]*ResourceType // by name
 	endpoints map[string]*ResourceType // by endpoint
 	discovery discovery
+
+	// turns are taken by writes that found their resource changed since they
+	// read it, so that writes that meet in this process follow each other.
+	turns [64]chan struct{}
 }
 
 // NewHandler returns a Handler over the store for the clients whose tokens the
@@ -84,8 +90,24 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 		}
 		h.types[t.def.Name], h.endpoints[t.def.Endpoint] = t, t
 	}
+	for i := range h.turns {
+		h.turns[i] = make(chan struct{}, 1)
+	}
 	h.discovery, err = newDiscovery(&h.options)
 	return h, err
+}
+
+// turn waits for the turn of a write of a resource.
+func (h *Handler) turn(ctx context.Context, ref Ref) (done func(), err error) {
+	sum := fnv.New32a()
+	sum.Write([]byte(ref.ID))
+	turn := h.turns[sum.Sum32()%uint32(len(h.turns))]
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // The endpoints that are not of a resource type.
@@ -148,7 +170,7 @@ func (h *Handler) route(x *exchange) (verb, error) {
 	case endpointBulk, endpointMe:
 		return nil, Errorf(ErrNotImplemented, "/%s is not supported", endpoint)
 	case endpointSearch, "":
-		return nil, Errorf(ErrNotImplemented, "queries over all resource types are not supported: query /Users or /Groups")
+		return nil, Errorf(ErrNotImplemented, "queries over all resource types are not supported: query the endpoint of one")
 	}
 	return nil, nil
 }
@@ -327,7 +349,7 @@ func (h *Handler) patch(req *request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	p, err := req.typ.parsePatch(req.body, patchOptions{h.decoding(req), h.options.MaxOperations})
+	p, err := req.typ.parsePatch(req.body, patchOptions{h.decoding(req), h.options.MaxOperations, h.options.MaxFilter})
 	if err != nil {
 		return response{}, err
 	}
@@ -371,6 +393,13 @@ func (h *Handler) patch(req *request) (response, error) {
 // is in if they were needed.
 func (h *Handler) modify(req *request, needs Projection, change func(*Resource) (Change, error)) (*Resource, error) {
 	for try := 1; ; try++ {
+		if try == 2 {
+			done, err := h.turn(req.ctx, req.ref())
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+		}
 		cur, err := h.store.Get(req.ctx, req.ref(), needs)
 		if err != nil {
 			return nil, h.explain(req, err)

@@ -24,7 +24,8 @@ type request struct {
 	method    string
 	principal Principal
 	base      []byte // URL of the endpoint, for locations
-	path      string // below the endpoint: "Users/1"
+	mount     string // the path above the endpoints: "/scim/v2"
+	path      string // below it: "Users/1"
 	slash     bool   // an escaped slash is in the path
 	query     string
 	typ       *ResourceType
@@ -95,12 +96,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve reads what all requests have in common and has the verb answer.
 func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
-	tenant := h.locate(x, r)
+	tenant := h.mount(x, r)
 	if !h.public(x) {
 		if err := h.authenticate(x, r, tenant); err != nil {
 			return response{}, err
 		}
 	}
+	h.locate(x, r, tenant)
 	x.dialect.strict = h.options.Strict || x.principal.Strict
 	if err := h.accepts(x, r); err != nil {
 		return response{}, err
@@ -123,23 +125,27 @@ func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 	return answer(h, &x.request)
 }
 
-// locate finds where the Handler is mounted, and with it the endpoint's URL,
-// the path below it and the tenant in the path, if one is named there.
-func (h *Handler) locate(x *exchange, r *http.Request) (tenant string) {
-	path := r.URL.Path
+// mount finds where the Handler is mounted, and with it the path below it and
+// the tenant in the path, if one is named there.
+func (h *Handler) mount(x *exchange, r *http.Request) (tenant string) {
 	x.slash = r.URL.RawPath != "" && strings.Contains(strings.ToLower(r.URL.RawPath), "%2f")
-	at := h.mountEnd(r.Pattern, path)
-	x.path = strings.Trim(path[at:], "/")
-	if r.Pattern != "" {
-		tenant = r.PathValue("tenant")
+	x.mount = r.URL.Path[:h.mountEnd(r.Pattern, r.URL.Path)]
+	x.path = strings.Trim(r.URL.Path[len(x.mount):], "/")
+	if r.Pattern == "" {
+		return ""
 	}
-	if h.options.BaseURL != "" {
-		named := tenant
-		if named == "" {
-			named = x.principal.Tenant
-		}
-		x.base = append(x.base[:0], strings.ReplaceAll(h.options.BaseURL, "{tenant}", url.PathEscape(named))...)
-		return tenant
+	return r.PathValue("tenant")
+}
+
+// locate finds the endpoint's URL: what the application says, or else what the
+// client asked for.
+func (h *Handler) locate(x *exchange, r *http.Request, tenant string) {
+	if tenant == "" {
+		tenant = x.principal.Tenant
+	}
+	if h.options.BaseURL != "" && (tenant != "" || !strings.Contains(h.options.BaseURL, "{tenant}")) {
+		x.base = append(x.base[:0], strings.ReplaceAll(h.options.BaseURL, "{tenant}", url.PathEscape(tenant))...)
+		return
 	}
 	x.base = append(x.base[:0], "http"...)
 	if r.TLS != nil {
@@ -150,13 +156,12 @@ func (h *Handler) locate(x *exchange, r *http.Request) (tenant string) {
 	if whole, _, _ := strings.Cut(r.RequestURI, "?"); len(whole) > len(escaped) && strings.HasSuffix(whole, escaped) && whole[0] == '/' {
 		x.base = append(x.base, whole[:len(whole)-len(escaped)]...) // taken off by http.StripPrefix
 	}
-	x.base = append(x.base, strings.TrimRight(escapedPrefix(path[:at]), "/")...)
+	x.base = append(x.base, strings.TrimRight(escapedPrefix(x.mount), "/")...)
 	for i, b := range x.base {
 		if b <= ' ' || b == '"' || b == '\\' || b >= 0x7f { // nothing a Host header or a path has
 			x.base[i] = '_'
 		}
 	}
-	return tenant
 }
 
 func escapedPrefix(path string) string {
@@ -221,9 +226,6 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	}
 	if err != nil {
 		return err
-	}
-	if strings.Contains(h.options.BaseURL, "{tenant}") && tenant == "" {
-		h.locate(x, r)
 	}
 	return nil
 }
@@ -486,6 +488,9 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 		}
 		head["Www-Authenticate"] = []string{challenge}
 	}
+	for _, name := range []string{"Etag", "Location", "Content-Location"} { // of an answer that was to be
+		delete(head, name)
+	}
 	head["Content-Type"] = contentType
 	out := append(x.render.buf[:0], `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`...)
 	out = append(strconv.AppendInt(out, int64(status), 10), '"')
@@ -509,7 +514,7 @@ var usual = map[int]string{
 	404: "there is no such resource",
 	405: "the method is not allowed here",
 	406: "the answer has no form that the client accepts",
-	409: "a value that must be unique is already in use",
+	409: "this conflicts with what there is already",
 	412: "the resource has changed since the version given",
 	413: "the request is too large",
 	415: "the body's media type is not supported",
@@ -526,9 +531,6 @@ func (h *Handler) abort(x *exchange, r *http.Request, err error) {
 		h.log(x, r, statusClientGone, "the client has gone", err)
 		return
 	}
-	if !x.begun {
-		clear(x.w.Header())
-	}
 	h.fail(x, r, err)
 }
 
@@ -540,9 +542,6 @@ func (h *Handler) panicked(x *exchange, r *http.Request, v any) {
 	err, ok := v.(error)
 	if !ok {
 		err = fmt.Errorf("%v", v)
-	}
-	if !x.begun {
-		clear(x.w.Header())
 	}
 	// The exchange is not released: the code that panicked may still use it.
 	h.fail(x, r, fmt.Errorf("panic: %w\n%s", hidden{err}, debug.Stack()))
