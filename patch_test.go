@@ -1174,3 +1174,41 @@ func BenchmarkPatchEmail(b *testing.B) {
 func BenchmarkPatchMembers1(b *testing.B) {
 	benchmarkPatch(b, typesForPatch(b).group, `{"displayName":"Sales"}`, patchBody(`{"op":"Add","path":"members","value":[{"value":"26118915-6090-4610-87e4-49d8ca9f808d"}]}`))
 }
+
+func TestPatchOfElementsWithRules(t *testing.T) {
+	s, err := ParseSchema([]byte(`{"id":"urn:example:2.0:Thing","name":"Thing","attributes":[{"name":"els","type":"complex","multiValued":true,"subAttributes":[
+		{"name":"value"},{"name":"display"},{"name":"type"},{"name":"primary","type":"boolean"},
+		{"name":"label","mutability":"immutable"},{"name":"ro","mutability":"readOnly"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, err := NewResourceType(TypeDefinition{Name: "Thing", Endpoint: "Things", Schema: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, doc, op, want string
+		err                 error
+	}{
+		{"two primaries in JSON text", `{}`, `{"op":"replace","path":"els","value":[{"value":"{\"value\":\"p\",\"primary\":true}"},{"value":"{\"value\":\"q\",\"primary\":true}"}]}`, "", ErrInvalidValue},
+		{"a read-only sub-attribute by creation", `{}`, `{"op":"replace","path":"els[ro eq \"x\"].value","value":"v"}`, "", ErrNoTarget},
+		{"a condition that nothing meets", `{}`, `{"op":"replace","path":"els[type eq \"a\" and type eq \"b\"].value","value":"v"}`, "", ErrNoTarget},
+		{"an immutable sub-attribute by add", `{"els":[{"value":"a","type":"work","label":"L"}]}`, `{"op":"add","path":"els","value":[{"value":"a","type":"work","label":"M"}]}`, "", ErrMutability},
+		{"the same label again", `{"els":[{"value":"a","type":"work","label":"L"}]}`, `{"op":"add","path":"els","value":[{"value":"a","type":"work","label":"L"}]}`, `{"els":[{"value":"a","type":"work","label":"L"}]}`, nil},
+		{"clearing one leaves the other alone", `{"els":[{"display":"H","type":"home"},{"value":"w","type":"work"}]}`, `{"op":"replace","path":"els[type eq \"work\"].value","value":""}`, `{"els":[{"display":"H","type":"home"}]}`, nil},
+		{"the last primary added wins", `{"els":[{"value":"a","primary":true}]}`, `{"op":"add","path":"els","value":[{"value":"b","primary":true}]}`, `{"els":[{"value":"a","primary":false},{"value":"b","primary":true}]}`, nil},
+	} {
+		got, err := patchDocument(typ, nil, c.doc, patchBody(c.op))
+		if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) || err == nil && got != c.want {
+			t.Errorf("%s: got %s, %v; want %s, %v", c.name, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestPatchPathsAreBounded(t *testing.T) {
+	typ := typesForPatch(t).user
+	long := strings.Repeat(`type eq \"q\" or `, 1000) + `type eq \"q\"`
+	if _, err := typ.ParsePatch([]byte(patchBody(`{"op":"remove","path":"emails[` + long + `]"}`))); !errors.Is(err, ErrInvalidPath) {
+		t.Errorf("a path of %d bytes: %v", len(long), err)
+	}
+}
