@@ -30,7 +30,8 @@
 // bodies, nesting, operations, filters and pages have defaults in Options;
 // limits on rates are the application's to set in front of the Handler or in
 // its TokenValidator. Answers carry no internal text: the causes of errors go
-// to Options.Logger, which never receives a token, a query or a body.
+// to Options.Logger, which never receives a token, a query or a body, but for
+// the value that an error's detail quotes.
 package scim
 
 import (

@@ -553,7 +553,7 @@ type hidden struct{ err error }
 func (e hidden) Error() string { return e.err.Error() }
 
 // log writes the one record of an answered error: never a token, a query or a
-// body, which hold what must not be kept.
+// body, which hold what must not be kept, but for what the detail quotes.
 func (h *Handler) log(x *exchange, r *http.Request, status int, detail string, err error) {
 	level := slog.LevelWarn
 	if status >= 500 && status != http.StatusNotImplemented {
