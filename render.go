@@ -24,9 +24,10 @@ type renderer struct {
 	atType string
 }
 
-// spill sends on what is rendered, if that is much.
+// spill sends on what is rendered, if that is much: more than a usual page,
+// which is sent in one piece with its length.
 func (x *renderer) spill() error {
-	const much = 64 << 10
+	const much = 512 << 10
 	if len(x.buf) < much {
 		return nil
 	}
