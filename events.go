@@ -58,7 +58,8 @@ func isActive(r *Resource) bool {
 
 // isUser and isGroup say which hooks a type's writes call for. A type is known
 // by its schema, or by the attribute that makes it a member or a group.
-func (t *ResourceType) isUser() bool  { return t.groups != nil || t.def.Schema.ID == UserSchemaURI }
+func (t *ResourceType) isUser() bool { return t.groups != nil || t.def.Schema.ID == UserSchemaURI }
+
 func (t *ResourceType) isGroup() bool { return t.members != nil || t.def.Schema.ID == GroupSchemaURI }
 
 // tell calls the hooks that a write calls for, whether or not one before fails.
