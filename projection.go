@@ -196,7 +196,7 @@ func (x *renderer) appendValue(n *node, value string) {
 			if !ref.refers {
 				continue
 			}
-			if start := memberStart(value, ref.name); start > 0 {
+			if start := objectOf(value, ref); start > 0 {
 				end := endOfValue(value, start)
 				x.buf = append(x.buf, value[at:start]...)
 				x.appendValue(ref, value[start:end])
@@ -204,6 +204,22 @@ func (x *renderer) appendValue(n *node, value string) {
 			}
 		}
 		x.buf = append(x.buf, value[at:]...)
+	}
+}
+
+// objectOf returns the place of the object of a complex member of an extension,
+// or -1. It looks from brace to brace, which is faster than from member to
+// member: a quote in a string is escaped, so nothing else looks like it.
+func objectOf(extension string, n *node) int {
+	for at := 1; ; at++ {
+		i := strings.IndexByte(extension[at:], '{')
+		if i < 0 {
+			return -1
+		}
+		at += i
+		if name := at - len(n.name) - len(`":`); name > 0 && extension[at-1] == ':' && extension[name-1] == '"' && extension[name:name+len(n.name)] == n.name {
+			return at
+		}
 	}
 }
 
