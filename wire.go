@@ -556,7 +556,10 @@ func (e hidden) Error() string { return e.err.Error() }
 // body, which hold what must not be kept, but for what the detail quotes.
 func (h *Handler) log(x *exchange, r *http.Request, status int, detail string, err error) {
 	level := slog.LevelWarn
-	if status >= 500 && status != http.StatusNotImplemented {
+	switch {
+	case status == http.StatusNotFound:
+		level = slog.LevelInfo // clients ask to learn whether something is there
+	case status >= 500 && status != http.StatusNotImplemented:
 		level = slog.LevelError
 	}
 	if !h.options.Logger.Enabled(x.ctx, level) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 	}
 	screen := newDisplay(out)
 	heard := &listener{screen: screen}
-	url, shutdown, err := start(addr, token, announcer{say: heard.hear})
+	url, shutdown, err := start(addr, token, announcer{say: heard.hear}, slog.New(slog.DiscardHandler)) // the report tells what is refused
 	if err != nil {
 		return err
 	}

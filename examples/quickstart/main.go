@@ -18,6 +18,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -71,10 +72,10 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 
 // endpoint is all that an application needs: a store, the token that the
 // identity provider shows, and hooks. It answers below /scim/v2.
-func endpoint(token string, hooks scim.Hooks) (http.Handler, error) {
+func endpoint(token string, hooks scim.Hooks, logger *slog.Logger) (http.Handler, error) {
 	store := new(memstore.Store)
 	tokens := scim.StaticToken(token, scim.Principal{Subject: "quickstart"})
-	handler, err := scim.NewHandler(store, tokens, &scim.Options{Hooks: hooks})
+	handler, err := scim.NewHandler(store, tokens, &scim.Options{Hooks: hooks, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func endpoint(token string, hooks scim.Hooks) (http.Handler, error) {
 // serve serves until the context ends.
 func serve(ctx context.Context, out io.Writer, addr, token string) error {
 	hooks := announcer{say: func(e event) { fmt.Fprintf(out, "  %s  %-16s %s\n", time.Now().Format(time.TimeOnly), e.kind, e.text) }}
-	url, shutdown, err := start(addr, token, hooks)
+	url, shutdown, err := start(addr, token, hooks, slog.Default())
 	if err != nil {
 		return err
 	}
@@ -97,8 +98,8 @@ func serve(ctx context.Context, out io.Writer, addr, token string) error {
 }
 
 // start serves the endpoint in the background and returns its Tenant URL.
-func start(addr, token string, hooks scim.Hooks) (url string, shutdown func() error, err error) {
-	handler, err := endpoint(token, hooks)
+func start(addr, token string, hooks scim.Hooks, logger *slog.Logger) (url string, shutdown func() error, err error) {
+	handler, err := endpoint(token, hooks, logger)
 	if err != nil {
 		return "", nil, err
 	}
@@ -140,6 +141,6 @@ const welcome = `
     curl -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/scim+json' \
       -d '{"userName":"ada@contoso.example","displayName":"Ada Lovelace"}' '%[1]s/Users'
 
-  What happens is told below. Press Ctrl-C to stop; nothing is kept.
+  What happens is told below, and what is refused too. Press Ctrl-C to stop; nothing is kept.
 
 `
