@@ -55,7 +55,7 @@ fuzz:
 # Write two runs to bench-old.txt and bench-new.txt and compare them:
 # GOWORK=off go tool -modfile=tools/go.mod benchstat bench-old.txt bench-new.txt
 bench:
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) work
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) -timeout 3h work
 
 tidy:
 	@for m in $(all_mods); do (cd $$m && GOWORK=off $(GO) mod tidy); done

@@ -152,11 +152,16 @@ func (h *Handler) locate(x *exchange, r *http.Request, tenant string) {
 		x.base = append(x.base, 's')
 	}
 	x.base = append(append(x.base, "://"...), r.Host...)
-	escaped := r.URL.EscapedPath()
-	if whole, _, _ := strings.Cut(r.RequestURI, "?"); len(whole) > len(escaped) && strings.HasSuffix(whole, escaped) && whole[0] == '/' {
-		x.base = append(x.base, whole[:len(whole)-len(escaped)]...) // taken off by http.StripPrefix
+	whole, _, _ := strings.Cut(r.RequestURI, "?")
+	if whole == r.URL.Path {
+		x.base = append(x.base, strings.TrimRight(x.mount, "/")...)
+	} else {
+		escaped := r.URL.EscapedPath()
+		if len(whole) > len(escaped) && strings.HasSuffix(whole, escaped) && whole[0] == '/' {
+			x.base = append(x.base, whole[:len(whole)-len(escaped)]...) // taken off by http.StripPrefix
+		}
+		x.base = append(x.base, strings.TrimRight(escapedPrefix(x.mount), "/")...)
 	}
-	x.base = append(x.base, strings.TrimRight(escapedPrefix(x.mount), "/")...)
 	for i, b := range x.base {
 		if b <= ' ' || b == '"' || b == '\\' || b >= 0x7f { // nothing a Host header or a path has
 			x.base[i] = '_'

@@ -2,60 +2,107 @@ package memstore
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
-	"strings"
 
 	"github.com/usherkit/scim"
 )
 
-// An index finds the records of a collection by the values of one Key. Most
-// values belong to one record, also where they need not be unique.
-type index struct {
-	path  string
-	first map[string]*record   // for each value, the oldest record that has it
-	more  map[string][]*record // the others, if there are any, in the order of creation
+// slots number the records of a tenant, so that what finds them needs no
+// pointers.
+type slots struct {
+	records []*record
+	free    []uint32
 }
 
-// find returns the records with the value.
-func (x *index) find(value string) candidates {
-	return candidates{x.first[value], x.more[value]}
-}
-
-// add adds the record to those with the value, if it is not among them.
-func (x *index) add(value string, rec *record) {
-	first := x.first[value]
-	if first == nil || first == rec {
-		x.first[value] = rec // again too: the map's string must not keep an older document alive
+func (s *slots) take(rec *record) {
+	if n := len(s.free); n > 0 {
+		rec.slot, s.free = s.free[n-1], s.free[:n-1]
+		s.records[rec.slot] = rec
 		return
 	}
-	value = strings.Clone(value) // several documents' now
-	if rec.number < first.number {
-		x.first[value], rec = rec, first
-	}
-	if x.more == nil {
-		x.more = map[string][]*record{}
-	}
-	x.more[value] = insertRecord(x.more[value], rec)
+	rec.slot = uint32(len(s.records))
+	s.records = append(s.records, rec)
 }
 
-// remove removes the record from those with the value, if it is among them.
-func (x *index) remove(value string, rec *record) {
-	more := x.more[value]
+func (s *slots) give(rec *record) {
+	s.records[rec.slot] = nil
+	s.free = append(s.free, rec.slot)
+}
+
+// A lookup finds records by a hash. Its map has no pointers: the garbage
+// collector looks at each pointer, and those of a map lead all over the memory.
+type lookup struct {
+	in    *slots
+	first map[uint64]uint32    // for each hash, the oldest record that has it
+	more  map[uint64][]*record // the others, if there are any, in the order of creation
+}
+
+var seed = maphash.MakeSeed() // of this process: hashes are never written down
+
+func hash(value string) uint64 { return maphash.String(seed, value) }
+
+func newLookup(in *slots) lookup { return lookup{in: in, first: map[uint64]uint32{}} }
+
+// find returns the records with the hash of the value: those that have the
+// value, and seldom another.
+func (x *lookup) find(value string) candidates {
+	h := hash(value)
+	slot, ok := x.first[h]
+	if !ok {
+		return candidates{}
+	}
+	return candidates{x.in.records[slot], x.more[h]}
+}
+
+// add adds the record to those with the hash, if it is not among them.
+func (x *lookup) add(h uint64, rec *record) {
+	slot, ok := x.first[h]
+	if !ok {
+		x.first[h] = rec.slot
+		return
+	}
+	first := x.in.records[slot]
+	if first == rec {
+		return
+	}
+	if rec.number < first.number {
+		x.first[h], rec = rec.slot, first
+	}
+	if x.more == nil {
+		x.more = map[uint64][]*record{}
+	}
+	x.more[h] = insertRecord(x.more[h], rec)
+}
+
+// remove removes the record from those with the hash, if it is among them.
+func (x *lookup) remove(h uint64, rec *record) {
+	slot, ok := x.first[h]
+	if !ok {
+		return
+	}
+	more := x.more[h]
 	switch {
-	case x.first[value] != rec:
+	case slot != rec.slot:
 		more = removeRecord(more, rec)
 	case len(more) == 0:
-		delete(x.first, value)
+		delete(x.first, h)
 	default:
-		x.first[strings.Clone(value)] = more[0]
+		x.first[h] = more[0].slot
 		more = slices.Delete(more, 0, 1)
 	}
 	switch {
 	case len(more) > 0:
-		x.more[value] = more
+		x.more[h] = more
 	case x.more != nil:
-		delete(x.more, value)
+		delete(x.more, h)
 	}
+}
+
+// An index finds the records of a collection by the values of one Key.
+type index struct {
+	path string
+	lookup
 }
 
 // index returns the index of the path, nil if no Key ever had it.
@@ -79,7 +126,8 @@ func (in *collection) available(keys []scim.Key, rec *record) error {
 		if x == nil {
 			continue
 		}
-		if found := x.find(k.Value); found.first != nil && found.first != rec || len(found.rest) > 0 {
+		taken := func(by *record) bool { return by != nil && by != rec && by.hasKey(k) }
+		if found := x.find(k.Value); taken(found.first) || slices.ContainsFunc(found.rest, taken) {
 			return scim.Errorf(scim.ErrUniqueness, "%s is already in use", k.Path)
 		}
 	}
@@ -89,19 +137,24 @@ func (in *collection) available(keys []scim.Key, rec *record) error {
 // reindex replaces the keys a record is found by.
 func (in *collection) reindex(rec *record, old, keys []scim.Key) {
 	for _, k := range old {
-		same := func(n scim.Key) bool { return n.Path == k.Path && n.Value == k.Value }
+		h := hash(k.Value)
+		same := func(n scim.Key) bool { return n.Path == k.Path && (n.Value == k.Value || hash(n.Value) == h) }
 		if !slices.ContainsFunc(keys, same) {
-			in.index(k.Path).remove(k.Value, rec)
+			in.index(k.Path).remove(h, rec)
 		}
 	}
 	for _, k := range keys {
 		x := in.index(k.Path)
 		if x == nil {
-			x = &index{path: k.Path, first: map[string]*record{}}
+			x = &index{path: k.Path, lookup: newLookup(in.slots)}
 			in.indexes = append(in.indexes, x)
 		}
-		x.add(k.Value, rec)
+		x.add(hash(k.Value), rec)
 	}
+}
+
+func (rec *record) hasKey(k scim.Key) bool {
+	return slices.ContainsFunc(rec.resource.Load().Keys, func(has scim.Key) bool { return has.Path == k.Path && has.Value == k.Value })
 }
 
 // Lists of records in the order of creation.

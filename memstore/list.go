@@ -74,7 +74,7 @@ func (in *collection) narrow(t *tenant, f scim.Filter) (found []*record, sorted 
 		}
 	}
 	if id, ok := scim.Requires(f, "id"); ok {
-		consider(candidates{first: t.byID[id]}, true)
+		consider(candidates{first: t.get(id)}, true)
 	}
 	for k := range scim.RequiredKeys(f) {
 		c := candidates{}
@@ -84,10 +84,10 @@ func (in *collection) narrow(t *tenant, f scim.Filter) (found []*record, sorted 
 		consider(c, true)
 	}
 	if id, ok := scim.Requires(f, "members.value"); ok {
-		consider(candidates{rest: t.byID[id].groupList()}, false)
+		consider(candidates{rest: t.get(id).groupList()}, false)
 	}
 	if id, ok := scim.Requires(f, "groups.value"); ok {
-		consider(candidates{rest: t.byID[id].memberList()}, false)
+		consider(candidates{rest: t.get(id).memberList()}, false)
 	}
 	found = make([]*record, 0, best.len())
 	if best.first != nil {

@@ -345,7 +345,7 @@ func checkInvariants(t *testing.T, s *Store, step int) {
 			want := map[scim.Key][]*record{}
 			for _, rec := range in.order {
 				r := rec.resource.Load()
-				if tn.byID[rec.id] != rec || r.ID != rec.id || r.Type != typ || rec.in != in || r.Version != fmt.Sprint(rec.revision) {
+				if tn.get(rec.id) != rec || tn.slots.records[rec.slot] != rec || r.ID != rec.id || r.Type != typ || rec.in != in || r.Version != fmt.Sprint(rec.revision) {
 					t.Fatalf("step %d: %s %s is out of place", step, typ, rec.id)
 				}
 				for _, k := range r.Keys {
@@ -357,25 +357,25 @@ func checkInvariants(t *testing.T, s *Store, step int) {
 			}
 			found := 0
 			for _, x := range in.indexes {
-				for value := range x.more {
-					if x.first[value] == nil || len(x.more[value]) == 0 {
-						t.Fatalf("step %d: %s %q has no first or no more", step, x.path, value)
+				for h := range x.more {
+					if _, ok := x.first[h]; !ok || len(x.more[h]) == 0 {
+						t.Fatalf("step %d: %s has no first or no more", step, x.path)
 					}
 				}
-				for value, first := range x.first {
-					found++
-					got := append([]*record{first}, x.more[value]...)
-					if !slices.Equal(got, want[scim.Key{Path: x.path, Value: value}]) {
-						t.Fatalf("step %d: index of %s %q has not those that have the Key", step, x.path, value)
-					}
+				found += len(x.first)
+			}
+			for k, recs := range want {
+				c := in.index(k.Path).find(k.Value)
+				if got := append([]*record{c.first}, c.rest...); !slices.Equal(got, recs) {
+					t.Fatalf("step %d: index of %s %q has not those that have the Key", step, k.Path, k.Value)
 				}
 			}
 			if found != len(want) {
 				t.Fatalf("step %d: indexes of %ss have %d values, want %d", step, typ, found, len(want))
 			}
 		}
-		if listed != len(tn.byID) {
-			t.Fatalf("step %d: %d resources are listed, %d have ids", step, listed, len(tn.byID))
+		if ids, used := len(tn.byID.first), len(tn.slots.records)-len(tn.slots.free); listed != ids || listed != used {
+			t.Fatalf("step %d: %d resources are listed, %d have ids, %d have slots", step, listed, ids, used)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func (s *snapshot) Has(id string) (bool, error) {
 	current := s.set.copied == s.copied // then the set is the list with elements after it
 	place := -1
 	if current {
-		place = s.set.find(s.tenant.byID[id])
+		place = s.set.find(s.tenant.get(id))
 	}
 	s.store.mu.RUnlock()
 	if current {
@@ -179,7 +179,7 @@ func (l *live) All() iter.Seq2[scim.Member, error] {
 func (l *live) Has(id string) (bool, error) {
 	l.store.mu.RLock()
 	defer l.store.mu.RUnlock()
-	return l.set().find(l.tenant.byID[id]) >= 0, nil
+	return l.set().find(l.tenant.get(id)) >= 0, nil
 }
 
 // name returns the displayName in the record's document.

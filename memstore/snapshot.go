@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -54,7 +53,10 @@ func (s *Store) Snapshot(w io.Writer) error {
 	var entries []entry
 	s.mu.RLock()
 	for _, t := range s.tenants {
-		for rec := range maps.Values(t.byID) {
+		for _, rec := range t.slots.records {
+			if rec == nil { // deleted
+				continue
+			}
 			e := entry{rec.number, rec.resource.Load(), rec.memberList()}
 			if e.members != nil {
 				rec.members.shared.Store(true)
@@ -191,7 +193,7 @@ func (re *restoration) add(in saved) error {
 		return errors.New("no type, id, created or lastModified")
 	case err != nil || revision == 0 || in.Version != strconv.FormatUint(revision, 10):
 		return fmt.Errorf("version %q is no number from 1", in.Version)
-	case t.byID[in.ID] != nil:
+	case t.get(in.ID) != nil:
 		return fmt.Errorf("id %q is there twice", in.ID)
 	}
 	r := &scim.Resource{
@@ -220,7 +222,7 @@ func (re *restoration) add(in saved) error {
 func (re *restoration) link() error {
 	for _, g := range re.groups {
 		for _, id := range g.members {
-			switch m := g.tenant.byID[id]; {
+			switch m := g.tenant.get(id); {
 			case m == nil || m == g.rec:
 				return fmt.Errorf("%s %s: member %q does not exist or is the group itself", g.rec.in.typ, g.rec.id, id)
 			case !g.rec.addMember(m):

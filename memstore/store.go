@@ -39,7 +39,8 @@ type contents struct {
 
 type tenant struct {
 	name  string
-	byID  map[string]*record
+	slots slots
+	byID  lookup
 	types map[string]*collection
 }
 
@@ -47,6 +48,7 @@ type tenant struct {
 type collection struct {
 	typ     string
 	order   []*record // by their numbers, so in the order of creation
+	slots   *slots    // the tenant's
 	indexes []*index  // one for each Path seen in a Key
 }
 
@@ -56,6 +58,7 @@ type collection struct {
 type record struct {
 	id       string
 	in       *collection
+	slot     uint32 // the place in the tenant's slots
 	number   uint64 // the place in the order of creation
 	revision uint64 // Resource.Version as a number
 	resource atomic.Pointer[scim.Resource]
@@ -86,7 +89,7 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	}
 	now := s.now()
 	id := s.newID(now)
-	if t.byID[id] != nil || id == "" {
+	if t.get(id) != nil || id == "" {
 		return nil, fmt.Errorf("memstore: NewID returned %q, which is in use or empty", id)
 	}
 
@@ -189,7 +192,8 @@ func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error 
 	rec.groups.retire()
 	rec.in.reindex(rec, was.Keys, nil)
 	rec.in.order = removeRecord(rec.in.order, rec)
-	delete(t.byID, rec.id)
+	t.byID.remove(hash(rec.id), rec)
+	t.slots.give(rec)
 	return nil
 }
 
@@ -219,7 +223,9 @@ func (c *contents) tenant(name string) *tenant {
 	if t := c.tenants[name]; t != nil {
 		return t
 	}
-	return &tenant{name: strings.Clone(name), byID: map[string]*record{}, types: map[string]*collection{}}
+	t := &tenant{name: strings.Clone(name), types: map[string]*collection{}}
+	t.byID = newLookup(&t.slots)
+	return t
 }
 
 // collection returns the tenant's collection, new ones as in tenant.
@@ -227,7 +233,7 @@ func (t *tenant) collection(typ string) *collection {
 	if in := t.types[typ]; in != nil {
 		return in
 	}
-	return &collection{typ: strings.Clone(typ)}
+	return &collection{typ: strings.Clone(typ), slots: &t.slots}
 }
 
 // insert keeps a new resource, which must have been checked.
@@ -241,10 +247,25 @@ func (c *contents) insert(t *tenant, in *collection, r *scim.Resource, revision 
 	r.Version = strconv.FormatUint(revision, 10)
 	rec := &record{id: r.ID, in: in, number: c.created, revision: revision}
 	rec.resource.Store(r)
-	t.byID[rec.id] = rec
+	t.slots.take(rec)
+	t.byID.add(hash(rec.id), rec)
 	in.order = append(in.order, rec)
 	in.reindex(rec, nil, r.Keys)
 	return rec
+}
+
+// get returns the record with the id, or nil.
+func (t *tenant) get(id string) *record {
+	found := t.byID.find(id)
+	if found.first == nil || found.first.id == id {
+		return found.first
+	}
+	for _, rec := range found.rest {
+		if rec.id == id {
+			return rec
+		}
+	}
+	return nil
 }
 
 // find returns the record, or nil if there is none.
@@ -253,7 +274,7 @@ func (c *contents) find(ref scim.Ref) (*tenant, *record) {
 	if t == nil {
 		return nil, nil
 	}
-	rec := t.byID[ref.ID]
+	rec := t.get(ref.ID)
 	if rec == nil || rec.in.typ != ref.Type {
 		return t, nil
 	}
@@ -283,7 +304,7 @@ func (t *tenant) resolve(d scim.MemberDelta, group *record) ([]*record, error) {
 	}
 	add := make([]*record, len(d.Add))
 	for i, m := range d.Add {
-		rec := t.byID[m.ID]
+		rec := t.get(m.ID)
 		switch {
 		case rec == nil:
 			return nil, scim.Errorf(scim.ErrInvalidValue, "member %.100q does not exist", m.ID)
@@ -321,7 +342,7 @@ func (t *tenant) changeMembers(group *record, d scim.MemberDelta, add []*record)
 		}
 	}
 	for _, id := range d.Remove {
-		if m := t.byID[id]; m != nil {
+		if m := t.get(id); m != nil {
 			remove(m)
 		}
 	}
