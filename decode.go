@@ -411,14 +411,14 @@ func (c *decoder) finish(parts []part) Document {
 			n++
 		}
 	}
-	d := Document{raw: string(c.dst)}
+	d := Document{raw: string(c.dst), root: c.t.root}
 	if n > 0 {
 		d.spans = make([]span, 0, n)
 	}
 	for _, p := range parts {
 		if p.start < p.end {
 			value := int(p.start) + len(`,"":`) + len(c.t.root.children[p.rank].name)
-			d.spans = append(d.spans, span{uint32(p.start + 1), uint32(value), uint32(p.end)})
+			d.spans = append(d.spans, span{uint32(p.start + 1), uint32(value), uint32(p.end), uint16(p.rank)})
 		}
 	}
 	return d

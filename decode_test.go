@@ -145,6 +145,7 @@ func TestDecode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			read.settle(c.typ.root)
 			if diff := cmp.Diff(read.spans, got.document.spans, cmp.AllowUnexported(span{})); diff != "" {
 				t.Errorf("spans differ from those of the string (-string +decoded):\n%s", diff)
 			}
@@ -281,7 +282,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || again.document.String() != text {
 			t.Fatalf("decode(%q) = %s, which decodes to %s, %v", src, text, again.document, err)
 		}
-		if read, err := ReadDocument(text); err != nil || !cmp.Equal(read.spans, in.document.spans, cmp.AllowUnexported(span{})) {
+		read, err := ReadDocument(text)
+		read.settle(typ.root)
+		if err != nil || !cmp.Equal(read.spans, in.document.spans, cmp.AllowUnexported(span{})) {
 			t.Fatalf("decode(%q) = %s: spans %v, read again %v (%v)", src, text, in.document.spans, read.spans, err)
 		}
 		type values struct {

@@ -18,11 +18,16 @@ import (
 type Document struct {
 	raw   string
 	spans []span // one for each member of the object, in order
+	root  *node  // of the type whose nodes the spans' ranks are of; nil: they are not known
 }
 
 // A span says where a member of an object lies: raw[key] is the quote before
-// its name, raw[start:end] its value.
-type span struct{ key, start, end uint32 }
+// its name, raw[start:end] its value. Rank is that of its node, if the Document
+// has a root.
+type span struct {
+	key, start, end uint32
+	rank            uint16
+}
 
 func (s span) name(raw string) string  { return raw[s.key+1 : s.start-2] }
 func (s span) value(raw string) string { return raw[s.start:s.end] }
@@ -34,7 +39,46 @@ func ReadDocument(canonical string) (Document, error) {
 	if !ok {
 		return Document{}, errors.New("scim: stored document is damaged")
 	}
-	return Document{canonical, spans}, nil
+	return Document{raw: canonical, spans: spans}, nil
+}
+
+// settle finds the ranks of the spans, unless the schema lacks one of them.
+func (d *Document) settle(root *node) {
+	var room [32]*node
+	nodes, all := d.nodes(root, room[:0])
+	if !all {
+		return
+	}
+	for i, n := range nodes {
+		d.spans[i].rank = uint16(n.rank)
+	}
+	d.root = root
+}
+
+// nodes appends the nodes of the document's members, and says whether the
+// schema has all of them. Both are in the order of the schema, so this is a
+// merge, but for documents stored under an older one.
+func (d Document) nodes(root *node, dst []*node) (nodes []*node, all bool) {
+	all = true
+	k, children := 0, root.children
+	for _, s := range d.spans {
+		name, from := s.name(d.raw), k
+		for k < len(children) && children[k].name != name {
+			k++
+		}
+		if k < len(children) {
+			dst = append(dst, children[k])
+			k++
+			continue
+		}
+		k = from
+		if n := root.byName[name]; n != nil {
+			dst = append(dst, n)
+		} else {
+			all = false
+		}
+	}
+	return dst, all
 }
 
 // String returns the canonical JSON.
@@ -84,7 +128,7 @@ func (d Document) with(n *node, value string) Document {
 		b.WriteString(`":`)
 		start := b.Len()
 		b.WriteString(value)
-		spans = append(spans, span{uint32(key), uint32(start), uint32(b.Len())})
+		spans = append(spans, span{key: uint32(key), start: uint32(start), end: uint32(b.Len())})
 	}
 	for _, s := range d.spans {
 		name := s.name(d.raw)
@@ -104,7 +148,9 @@ func (d Document) with(n *node, value string) Document {
 		b.WriteByte('{')
 	}
 	b.WriteByte('}')
-	return Document{b.String(), spans}
+	after := Document{raw: b.String(), spans: spans}
+	after.settle(n.parent)
+	return after
 }
 
 // spansOf lists the members of an object in canonical JSON.
@@ -124,7 +170,7 @@ func spansOf(raw string, spans []span) ([]span, bool) {
 		if at = endOfValue(raw, start); at < 0 || at >= len(raw) {
 			return nil, false
 		}
-		spans = append(spans, span{uint32(key), uint32(start), uint32(at)})
+		spans = append(spans, span{key: uint32(key), start: uint32(start), end: uint32(at)})
 		switch {
 		case raw[at] == ',':
 		case raw[at] == '}' && at == len(raw)-1:

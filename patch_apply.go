@@ -579,7 +579,9 @@ func (o *record) String() string {
 
 func (o *record) document() Document {
 	spans := make([]span, len(o.fields))
-	return Document{o.join(spans), spans}
+	d := Document{raw: o.join(spans), spans: spans}
+	d.settle(o.n)
+	return d
 }
 
 // join writes the object, and unless spans is nil, where its members lie.
@@ -597,7 +599,7 @@ func (o *record) join(spans []span) string {
 		}
 		if spans != nil {
 			start := b.Len() + len(f.name) + len(`"":`)
-			spans[i] = span{uint32(b.Len()), uint32(start), uint32(start + len(f.raw))}
+			spans[i] = span{key: uint32(b.Len()), start: uint32(start), end: uint32(start + len(f.raw))}
 		}
 		b.WriteByte('"')
 		b.WriteString(f.name)

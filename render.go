@@ -63,27 +63,15 @@ func (x *renderer) resource(t *ResourceType, r *Resource) error {
 	return nil
 }
 
-// outline finds the nodes of a document's members. Both are in the order of the
-// schema, so this is a merge, but for documents stored under an older one.
+// outline finds the nodes of a document's members.
 func (x *renderer) outline(t *ResourceType, d Document) {
+	if d.root != t.root { // read from a store
+		x.nodes, x.known = d.nodes(t.root, x.nodes[:0])
+		return
+	}
 	x.nodes, x.known = x.nodes[:0], true
-	k, children := 0, t.root.children
 	for _, s := range d.spans {
-		name, from := s.name(d.raw), k
-		for k < len(children) && children[k].name != name {
-			k++
-		}
-		if k < len(children) {
-			x.nodes = append(x.nodes, children[k])
-			k++
-			continue
-		}
-		k = from
-		if n := t.root.byName[name]; n != nil {
-			x.nodes = append(x.nodes, n)
-		} else {
-			x.known = false
-		}
+		x.nodes = append(x.nodes, t.root.children[s.rank])
 	}
 }
 
