@@ -30,7 +30,7 @@ var (
 	ErrTooLarge         = errors.New("scim: request too large")       // 413
 	ErrUnsupportedMedia = errors.New("scim: unsupported media type")  // 415
 	ErrTooManyRequests  = errors.New("scim: too many requests")       // 429
-	ErrNotImplemented   = errors.New("scim: not implemented")         // 501
+	ErrNotImplemented   = errors.New("scim: operation not supported") // 501
 	ErrUnavailable      = errors.New("scim: temporarily unavailable") // 503
 )
 
