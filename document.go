@@ -2,6 +2,7 @@ package scim
 
 import (
 	"errors"
+	"iter"
 	"strings"
 )
 
@@ -210,23 +211,11 @@ func memberStart(raw, name string) int {
 }
 
 // elements yields the elements of an array in canonical JSON; of anything
-// else, the value itself.
-func elements(raw string) func(yield func(string) bool) {
+// else, the value itself. See walk for what must not allocate.
+func elements(raw string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if raw == "" || raw[0] != '[' {
-			if raw != "" {
-				yield(raw)
-			}
-			return
-		}
-		for at := 1; at < len(raw) && raw[at] != ']'; {
-			end := endOfValue(raw, at)
-			if end < 0 || !yield(raw[at:end]) {
-				return
-			}
-			if at = end; at < len(raw) && raw[at] == ',' {
-				at++
-			}
+		w := walk{raw: raw}
+		for e, ok := w.next(); ok && yield(e); e, ok = w.next() {
 		}
 	}
 }

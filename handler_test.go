@@ -814,3 +814,25 @@ func TestPutKeepsWhatItMust(t *testing.T) {
 		}
 	}
 }
+
+func TestAClientThatHasGoneIsNoFaultOfOurs(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		cause error
+		level string
+	}{
+		{"the client hung up", context.Canceled, "level=WARN"},
+		{"the server's own time ran out", context.DeadlineExceeded, "level=ERROR"},
+	} {
+		var log bytes.Buffer
+		e := newSite(t, broken{err: fmt.Errorf("reading: %w", c.cause)}, &scim.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := httptest.NewRequest("GET", "/Users/1", nil).WithContext(ctx)
+		r.Header.Set("Authorization", "Bearer secret")
+		e.h.ServeHTTP(httptest.NewRecorder(), r)
+		if !strings.Contains(log.String(), c.level) {
+			t.Errorf("%s: want %s in the log:\n%s", c.name, c.level, log.String())
+		}
+	}
+}

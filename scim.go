@@ -271,17 +271,23 @@ func (h *Handler) list(req *request) (response, error) {
 	return response{status: http.StatusOK, typ: req.typ, page: page, start: start, want: want}, nil
 }
 
+// received reads the resource in the body of POST or PUT, and what the client
+// wants to see of it.
+func (h *Handler) received(req *request) (in decoded, want projection, err error) {
+	if want, err = req.wanted(); err != nil {
+		return in, want, err
+	}
+	in, err = req.typ.decode(req.body, h.decoding(req))
+	want.sent = in.named
+	return in, want, err
+}
+
 // create answers POST to an endpoint (RFC 7644 §3.3).
 func (h *Handler) create(req *request) (response, error) {
-	want, err := req.wanted()
+	in, want, err := h.received(req)
 	if err != nil {
 		return response{}, err
 	}
-	in, err := req.typ.decode(req.body, h.decoding(req))
-	if err != nil {
-		return response{}, err
-	}
-	want.sent = in.named
 	doc := in.document
 	if req.typ.active != nil && !in.active {
 		doc = doc.with(req.typ.active, "true")
@@ -310,15 +316,10 @@ const attempts = 8
 
 // replace answers PUT (RFC 7644 §3.5.1).
 func (h *Handler) replace(req *request) (response, error) {
-	want, err := req.wanted()
+	in, want, err := h.received(req)
 	if err != nil {
 		return response{}, err
 	}
-	in, err := req.typ.decode(req.body, h.decoding(req))
-	if err != nil {
-		return response{}, err
-	}
-	want.sent = in.named
 	r, err := h.modify(req, Projection{Groups: want.store(req.typ).Groups}, func(cur *Resource) (Change, error) {
 		doc, err := req.typ.inherit(in, cur.Document)
 		if err != nil {

@@ -68,19 +68,12 @@ func filled(raw string) bool {
 	if raw[0] != '{' {
 		return true
 	}
-	for at := 1; at < len(raw) && raw[at] == '"'; {
-		colon := endOfValue(raw, at)
-		if colon < 0 {
-			break
-		}
-		end := endOfValue(raw, colon+1)
-		if end < 0 {
-			break
-		}
-		if filled(raw[colon+1 : end]) {
+	var room [8]span
+	spans, _ := spansOf(raw, room[:0])
+	for _, member := range spans {
+		if filled(member.value(raw)) {
 			return true
 		}
-		at = end + 1
 	}
 	return false
 }

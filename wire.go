@@ -467,7 +467,7 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 			break
 		}
 	}
-	if gone := x.ctx.Err(); gone != nil && errors.Is(err, gone) {
+	if x.ctx.Err() == context.Canceled && errors.Is(err, context.Canceled) {
 		status, detail = statusClientGone, "the client has gone"
 	}
 	head := x.w.Header()
