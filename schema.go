@@ -145,7 +145,10 @@ func findAttribute(in []Attribute, name string) *Attribute {
 	return nil
 }
 
-// Remove takes the named top-level attributes out of the schema.
+// Remove takes the named top-level attributes out of the schema; a name that it
+// does not have is passed over. What a client sends for a removed attribute is
+// ignored, and refused if the client is strict. A schema of users without active
+// ignores that they are disabled: OnUserDeactivated is then never called.
 func (s *Schema) Remove(names ...string) {
 	s.Attributes = slices.DeleteFunc(s.Attributes, func(a Attribute) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, a.Name) })
