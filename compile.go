@@ -284,6 +284,12 @@ func (t *ResourceType) link() error {
 	if n := t.root.childString("active"); n != nil && n.kind == kindBoolean && !n.multi {
 		t.active = n
 	}
+	if (t.active == nil || t.active.readOnly) && t.def.Schema.ID == UserSchemaURI {
+		// Without it a client's disable would be one more unknown attribute:
+		// answered 200, and the user would keep working.
+		return fmt.Errorf("scim: %s: the schema %s must keep active, a boolean that clients may write: "+
+			"without it a disable would be ignored and OnUserDeactivated never called", t.def.Name, UserSchemaURI)
+	}
 	for _, n := range t.root.children {
 		if n.kind == kindExtension {
 			t.extensions = append(t.extensions, n)
@@ -304,7 +310,7 @@ func (t *ResourceType) link() error {
 		}
 	}
 	if t.def.Members != "" && t.members == nil || t.def.Groups != "" && t.groups == nil {
-		return fmt.Errorf("scim: %s: the schema has no attribute for Members %q or Groups %q", t.def.Name, t.def.Members, t.def.Groups)
+		return fmt.Errorf("scim: %s: the definition's Members %q or Groups %q names no attribute of the schema", t.def.Name, t.def.Members, t.def.Groups)
 	}
 	if t.members != nil {
 		if ref := t.members.childString("$ref"); ref != nil {
@@ -323,7 +329,7 @@ func (t *ResourceType) link() error {
 		n := t.resolve(name)
 		switch {
 		case n == nil || n.place != inDocument || n.kind == kindExtension:
-			return fmt.Errorf("scim: %s: no attribute %q to index", t.def.Name, name)
+			return fmt.Errorf("scim: %s: the definition's Indexed names %q, and no schema has such an attribute", t.def.Name, name)
 		case n.kind == kindComplex && n.value == nil:
 			return fmt.Errorf("scim: %s: %q is complex: index one of its sub-attributes", t.def.Name, name)
 		case n.kind == kindComplex:

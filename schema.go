@@ -147,8 +147,8 @@ func findAttribute(in []Attribute, name string) *Attribute {
 
 // Remove takes the named top-level attributes out of the schema; a name that it
 // does not have is passed over. What a client sends for a removed attribute is
-// ignored, and refused if the client is strict. A schema of users without active
-// ignores that they are disabled: OnUserDeactivated is then never called.
+// ignored, and refused if the client is strict. The attribute active of RFC 7643's
+// users must stay, or nobody could be disabled: [NewResourceType] refuses it.
 func (s *Schema) Remove(names ...string) {
 	s.Attributes = slices.DeleteFunc(s.Attributes, func(a Attribute) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, a.Name) })

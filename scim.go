@@ -188,9 +188,12 @@ func (x *exchange) choose(method string, has ...allowed) (verb, error) {
 			return m.verb, nil
 		}
 	}
-	allow := make([]string, len(has))
-	for i, m := range has {
-		allow[i] = m.method
+	var allow []string
+	for _, m := range has {
+		allow = append(allow, m.method)
+		if m.method == http.MethodGet {
+			allow = append(allow, http.MethodHead) // a GET whose body net/http drops
+		}
 	}
 	x.w.Header().Set("Allow", strings.Join(allow, ", "))
 	return nil, Errorf(ErrMethodNotAllowed, "%s is not allowed here, only %s", clip(x.method), strings.Join(allow, ", "))
