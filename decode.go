@@ -308,8 +308,9 @@ func (c *decoder) member(n *node) error {
 	switch {
 	case n.place == inSchemas:
 		at := jsontext.Space(c.src, c.at)
-		err = c.skip()
-		c.schemas = c.src[at:c.at]
+		if err = c.skip(); err == nil {
+			c.schemas = c.src[at:c.at]
+		}
 	case n.place == inMembers:
 		err = c.members(n)
 	case n.readOnly || n.place != inDocument || n.name == "$ref" && n.parent.serverRef:

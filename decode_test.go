@@ -255,12 +255,37 @@ func TestManyElementsAreDistinct(t *testing.T) {
 	}
 }
 
+// TestCutOff: a body that ends anywhere before its end is invalid syntax, with
+// a byte of another kind in its place too.
+func TestCutOff(t *testing.T) {
+	user, patch := userType(t), patchBody(`{"op":"add","path":"emails[type eq \"work\"].value","value":"a"}`, `{"op":"add","value":{"name.givenName":[{"value":"x"}]}}`)
+	for _, c := range []struct {
+		body string
+		read func([]byte) error
+	}{
+		{entraUser, func(src []byte) error { _, err := user.decode(src, decodeOptions{}); return err }},
+		{`{"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "members": [{"value": "a"}], "userName": "u"}`, func(src []byte) error { _, err := user.decode(src, decodeOptions{}); return err }},
+		{patch, func(src []byte) error { _, err := user.ParsePatch(src); return err }},
+	} {
+		for n := range len(c.body) {
+			if err := c.read([]byte(c.body[:n])); !errors.Is(err, ErrInvalidSyntax) {
+				t.Errorf("%q: got %v, want invalid syntax", c.body[:n], err)
+			}
+			for _, b := range []byte("\x00\"\\{}[],:x1 \xff") {
+				_ = c.read([]byte(c.body[:n] + string(b) + c.body[n+1:])) // must not panic
+				_ = c.read([]byte(c.body[:n] + string(b)))
+			}
+		}
+	}
+}
+
 // FuzzDecode: what is taken is valid JSON, is its own canonical form, has the
 // client's values, and is never taken if encoding/json refuses it.
 func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"schemas":["urn:example:2.0:Every"],"text":"a\u00e9","flag":"True","count":"5","ratio":1e-3,"texts":["a","b"],"many":[{"value":"x","primary":true,"n":1},{"value":"y","primary":true}]}`,
 		`{"one":{"value":"v","note":"n"},"when":"2026-01-31T12:00:00+01:00","blob":"YQ","link":"http://x/","fixed":"f"}`,
+		`{"schemas": [`,
 		`{"many":{"value":""},"TEXT":[{"value":"w"}],"counts":[1,1,2],"secret":"s","unknown":[{}]}`,
 	} {
 		f.Add([]byte(s))
