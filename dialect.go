@@ -20,8 +20,8 @@ const (
 	ruleUnknownName                 // an unknown attribute is ignored: Okta, Entra's Postman set ("misspelled attribute")
 	ruleUnknownSchema               // an unknown URI in schemas is ignored: Entra's group schema URI
 	ruleSchemasMissing              // schemas missing, or lacking an extension that has data: Entra's custom extensions
-	rulePatchSchemas                // a PATCH without the PatchOp schema, or with others besides
-	ruleOperationsCase              // "operations" for "Operations" and the like (ssoready)
+	ruleMessageSchema               // a PATCH, search or bulk without its message's schema, or with others besides
+	ruleMemberCase                  // "operations" for "Operations" and the like in a message (ssoready)
 	rulePathKeys                    // path-less operations whose keys are paths: Entra's aadOptscim062020 dialect
 	ruleFilteredKeys                // …and even value paths: {"emails[type eq \"work\"].value": "x"}
 	ruleCreateElement               // an unmatched emails[type eq "work"] is created: Entra (scim-patch #176, SCIM-SDK #416)
@@ -38,7 +38,7 @@ const (
 
 var ruleNames = [ruleCount]string{
 	"stringBoolean", "stringNumber", "bareNumber", "wrapped", "loneElement", "bareValue", "emptyString", "emptyElement",
-	"secondPrimary", "unknownName", "unknownSchema", "schemasMissing", "patchSchemas", "operationsCase", "pathKeys",
+	"secondPrimary", "unknownName", "unknownSchema", "schemasMissing", "messageSchema", "memberCase", "pathKeys",
 	"filteredKeys", "createElement", "removeValue", "readOnlyIgnored", "jsonInValue", "valuePathFilter", "unquoted",
 	"filterBoolean", "bothProjections", "noOperations",
 }

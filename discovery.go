@@ -39,12 +39,12 @@ func newDiscovery(o *Options) (discovery, error) {
 	config, err := json.Marshal(object{
 		"schemas":        []string{configSchemaURI},
 		"patch":          supported(true),
-		"bulk":           object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           object{"supported": true, "maxOperations": o.MaxBulk, "maxPayloadSize": o.MaxBody},
 		"filter":         object{"supported": true, "maxResults": o.MaxResults},
 		"changePassword": supported(false),
-		"sort":           supported(false),
+		"sort":           supported(true),
 		"etag":           supported(true),
-		"pagination":     object{"cursor": false, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": o.MaxResults, "maxPageSize": o.MaxResults}, // RFC 9865 §4
+		"pagination":     object{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": o.MaxResults, "maxPageSize": o.MaxResults}, // RFC 9865 §4
 		"authenticationSchemes": []object{{
 			"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "A bearer token in the Authorization header",
 			"specUri": "https://www.rfc-editor.org/info/rfc6750", "primary": true,

@@ -14,6 +14,8 @@ var (
 	ErrInvalidFilter    = errors.New("scim: invalid filter")          // 400 invalidFilter
 	ErrInvalidPath      = errors.New("scim: invalid path")            // 400 invalidPath
 	ErrInvalidValue     = errors.New("scim: invalid value")           // 400 invalidValue
+	ErrInvalidCursor    = errors.New("scim: invalid cursor")          // 400 invalidCursor
+	ErrInvalidCount     = errors.New("scim: invalid count")           // 400 invalidCount
 	ErrInvalidVersion   = errors.New("scim: unsupported version")     // 400 invalidVers
 	ErrNoTarget         = errors.New("scim: no target")               // 400 noTarget
 	ErrMutability       = errors.New("scim: attribute is immutable")  // 400 mutability

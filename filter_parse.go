@@ -23,7 +23,13 @@ const (
 func (t *ResourceType) ParseFilter(src string) (Filter, error) { return t.parseFilter(src, nil) }
 
 func (t *ResourceType) parseFilter(src string, d *dialect) (Filter, error) {
-	p := filterParser{t: t, d: d, src: src}
+	return t.filterFor(src, d, false)
+}
+
+// filterFor parses a filter; one of several types' resources may name
+// attributes that this type does not have.
+func (t *ResourceType) filterFor(src string, d *dialect, several bool) (Filter, error) {
+	p := filterParser{t: t, d: d, src: src, several: several}
 	if err := p.check(); err != nil {
 		return nil, err
 	}
@@ -68,6 +74,8 @@ type filterParser struct {
 	at     int
 	depth  int
 	within *node // the attribute in whose brackets the parser is
+
+	several bool // the filter is on resources of several types
 }
 
 func (p *filterParser) check() error {
@@ -149,13 +157,57 @@ func (p *filterParser) term() (Filter, error) {
 		}
 	}
 	n, err := p.resolve(name, at)
-	if err != nil {
+	switch {
+	case err != nil && p.several && p.within == nil && !strings.EqualFold(name, "not"):
+		return p.absent()
+	case err != nil:
 		return nil, err
 	}
 	if p.take('[') {
 		return p.valuePath(n, at)
 	}
 	return p.condition(n, at)
+}
+
+// absent parses what follows an attribute that the type does not have and
+// another type of the query may have. It has no value here (RFC 7644 §3.4.2.1).
+func (p *filterParser) absent() (Filter, error) {
+	always := Present{Path{p.t.root.childString("id")}} // which everything has
+	never := Not{always}
+	if p.take('[') {
+		for quoted := false; p.at < len(p.src) && (quoted || p.src[p.at] != ']'); p.at++ {
+			switch p.src[p.at] {
+			case '"':
+				quoted = !quoted
+			case '\\':
+				p.at++
+			}
+		}
+		if !p.take(']') {
+			return nil, p.fail(p.at, `expected "]", found %s`, p.found())
+		}
+		if p.take('.') {
+			p.name()
+		} else if op, pr := operator(p.peek()); op == "" && !pr {
+			return never, nil
+		}
+	}
+	word := p.peek()
+	op, pr := operator(word)
+	if op == "" && !pr {
+		return nil, p.fail(p.at, "expected eq, ne, co, sw, ew, gt, ge, lt, le or pr, found %s", p.found())
+	}
+	if p.at += len(word); pr {
+		return never, nil
+	}
+	p.space()
+	if _, _, err := p.literal(); err != nil {
+		return nil, err
+	}
+	if op == Ne {
+		return always, nil
+	}
+	return never, nil
 }
 
 // group parses what follows a parenthesis.

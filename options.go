@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,12 +35,24 @@ type Options struct {
 	MaxBody       int64 // largest request body in bytes; larger is 413; default: 4 MiB
 	MaxDepth      int   // deepest nesting of JSON in a body; default: 32
 	MaxOperations int   // operations in a PATCH; more are 413; default: 2000
+	MaxBulk       int   // operations in a bulk request; more are 413; default: 1000
 	MaxResults    int   // largest page; larger counts are cut; default: 200
 	MaxFilter     int   // longest filter, and path of a PATCH, in bytes; default: 8 KiB
+
+	// CursorKey seals the cursors of pages (RFC 9865), 32 random bytes or more.
+	// Handlers that serve one endpoint together, on several machines or before
+	// and after a restart, need the same one: a cursor sealed with another is
+	// answered 400 invalidCursor. Default: a random one for each Handler.
+	CursorKey []byte
 
 	// Strict holds all clients to the letter of the RFCs: none of the
 	// tolerances for identity providers' dialects is granted.
 	Strict bool
+
+	// Me says which resource of its tenant a client is, for /Me (RFC 7644
+	// §3.11). The zero Ref means none, which is answered 404. Default: nobody
+	// is, and /Me is answered 501.
+	Me func(ctx context.Context, p Principal) (Ref, error)
 
 	// UserPatch204 answers PATCH of users and application types with 204
 	// instead of 200 and the resource; GroupPatch200 answers PATCH of groups
@@ -67,6 +81,7 @@ func (o *Options) withDefaults() (Options, error) {
 	}{
 		{"MaxDepth", &out.MaxDepth, defaultMaxDepth},
 		{"MaxOperations", &out.MaxOperations, defaultMaxOperations},
+		{"MaxBulk", &out.MaxBulk, 1000},
 		{"MaxResults", &out.MaxResults, 200},
 		{"MaxFilter", &out.MaxFilter, 8 << 10},
 	} {
@@ -82,6 +97,13 @@ func (o *Options) withDefaults() (Options, error) {
 		return out, errors.New("scim: Options.MaxBody is negative or larger than 2 GiB")
 	case out.MaxBody == 0:
 		out.MaxBody = 4 << 20
+	}
+	switch {
+	case out.CursorKey == nil:
+		out.CursorKey = make([]byte, 32)
+		rand.Read(out.CursorKey)
+	case len(out.CursorKey) < 32:
+		return out, errors.New("scim: Options.CursorKey is shorter than 32 bytes")
 	}
 	out.BaseURL = strings.TrimRight(out.BaseURL, "/")
 	if out.BaseURL != "" {

@@ -150,7 +150,6 @@ type patchOptions struct {
 const (
 	defaultMaxOperations = 2000
 	defaultMaxPath       = 8 << 10 // as of a filter
-	patchSchemaURI       = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 )
 
 // ParsePatch reads the body of a PATCH request, tolerant of the dialects of
@@ -172,7 +171,11 @@ func (t *ResourceType) parsePatch(body []byte, o patchOptions) (*Patch, error) {
 		o.maxPath = defaultMaxPath
 	}
 	o.onePrimary = true
-	operations, err := openPatch(body, o)
+	m, err := openMessage(body, patchSchemaURI, o.decodeOptions)
+	if err != nil {
+		return nil, err
+	}
+	operations, err := m.array("Operations")
 	if err != nil {
 		return nil, err
 	}
@@ -195,48 +198,6 @@ func (t *ResourceType) parsePatch(body []byte, o patchOptions) (*Patch, error) {
 		r.p.delta, err = r.p.composeMembers(nil)
 	}
 	return r.p, err
-}
-
-// openPatch checks the syntax of a body and returns its operations.
-func openPatch(body []byte, o patchOptions) (operations []byte, err error) {
-	end, err := jsontext.Value(body, 0, o.maxDepth)
-	if err != nil {
-		return nil, Errorf(ErrInvalidSyntax, "invalid JSON: %w", err)
-	}
-	if end = jsontext.Space(body, end); end < len(body) {
-		return nil, Errorf(ErrInvalidSyntax, "unexpected data after the JSON value, at byte %d", end)
-	}
-	if body[jsontext.Space(body, 0)] != '{' {
-		return nil, Errorf(ErrInvalidSyntax, "the body must be a JSON object with Operations")
-	}
-	var schemas []byte
-	walk := jsontext.NewObject(body)
-	for name, value, ok := walk.Next(); ok; name, value, ok = walk.Next() {
-		switch {
-		case named(name, "schemas"):
-			schemas = value
-		case string(name) == `"Operations"`, named(name, "Operations") && o.dialect.grants(ruleOperationsCase):
-			operations = value
-		}
-	}
-	if !isPatchSchema(schemas) && !o.dialect.grants(rulePatchSchemas) {
-		return nil, Errorf(ErrInvalidSyntax, "schemas must be [%q]", patchSchemaURI)
-	}
-	if len(operations) == 0 || operations[0] != '[' {
-		return nil, Errorf(ErrInvalidSyntax, "the body must have Operations, an array")
-	}
-	return operations, nil
-}
-
-// isPatchSchema reports whether schemas lists the schema of a patch alone.
-func isPatchSchema(schemas []byte) bool {
-	if len(schemas) == 0 || schemas[0] != '[' {
-		return false
-	}
-	walk := jsontext.NewArray(schemas)
-	uri, some := walk.Next()
-	_, more := walk.Next()
-	return some && !more && uri[0] == '"' && named(uri, patchSchemaURI)
 }
 
 // named reports whether a string literal spells a name, in any case.

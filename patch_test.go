@@ -749,7 +749,7 @@ func TestPatchNamesRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"unknownName", "patchSchemas", "operationsCase", "pathKeys", "createElement", "readOnlyIgnored", "filterBoolean"}
+	want := []string{"unknownName", "messageSchema", "memberCase", "pathKeys", "createElement", "readOnlyIgnored", "filterBoolean"}
 	if diff := cmp.Diff(want, d.rules()); diff != "" {
 		t.Errorf("rules that fired: -want +got\n%s", diff)
 	}

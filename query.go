@@ -45,9 +45,17 @@ func intParam(query, name string, usual int) (int, error) {
 	if err != nil || text == "" {
 		return usual, err
 	}
+	n, err := wholeNumber(text)
+	if err != nil {
+		return 0, Errorf(ErrInvalidValue, "%s: expected a whole number, got %q", name, clip(text))
+	}
+	return n, nil
+}
+
+func wholeNumber(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil && !errors.Is(err, strconv.ErrRange) { // beyond the range n is the end of it
-		return 0, Errorf(ErrInvalidValue, "%s: expected a whole number, got %q", name, clip(text))
+		return 0, err
 	}
 	const most = 1<<31 - 1
 	return max(min(n, most), -most), nil

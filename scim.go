@@ -36,6 +36,7 @@ package scim
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -56,6 +57,7 @@ type Handler struct {
 	types     map[string]*ResourceType // by name
 	endpoints map[string]*ResourceType // by endpoint
 	discovery discovery
+	seal      cipher.AEAD // of cursors
 
 	// turns are taken by writes that found their resource changed since they
 	// read it, so that writes that meet in this process follow each other.
@@ -93,6 +95,9 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 	}
 	for i := range h.turns {
 		h.turns[i] = make(chan struct{}, 1)
+	}
+	if h.seal, err = newSeal(o.CursorKey); err != nil {
+		return nil, err
 	}
 	h.discovery, err = newDiscovery(&h.options)
 	return h, err
@@ -151,7 +156,7 @@ func (h *Handler) route(x *exchange) (verb, error) {
 		case rest == "":
 			return x.choose(method, allowed{"GET", (*Handler).list}, allowed{"POST", (*Handler).create})
 		case rest == endpointSearch:
-			return nil, Errorf(ErrNotImplemented, "POST %s is not supported: use GET with a filter", endpointSearch)
+			return x.choose(method, allowed{"POST", (*Handler).search})
 		case strings.Contains(rest, "/"):
 			return nil, nil
 		}
@@ -168,12 +173,40 @@ func (h *Handler) route(x *exchange) (verb, error) {
 		return x.choose(method, allowed{"GET", (*Handler).getTypes})
 	case endpointSchemas:
 		return x.choose(method, allowed{"GET", (*Handler).getSchemas})
-	case endpointBulk, endpointMe:
-		return nil, Errorf(ErrNotImplemented, "/%s is not supported", endpoint)
-	case endpointSearch, "":
-		return nil, Errorf(ErrNotImplemented, "queries over all resource types are not supported: query the endpoint of one")
+	case endpointBulk:
+		if rest == "" {
+			return x.choose(method, allowed{"POST", (*Handler).bulk})
+		}
+	case endpointMe:
+		if rest == "" {
+			return h.me(x, method)
+		}
+	case endpointSearch:
+		if rest == "" {
+			return x.choose(method, allowed{"POST", (*Handler).search})
+		}
+	case "":
+		return x.choose(method, allowed{"GET", (*Handler).list})
 	}
 	return nil, nil
+}
+
+// me finds the verb for the resource that the application takes the client to
+// be (RFC 7644 §3.11).
+func (h *Handler) me(x *exchange, method string) (verb, error) {
+	if h.options.Me == nil {
+		return nil, Errorf(ErrNotImplemented, "/%s is not supported", endpointMe)
+	}
+	ref, err := h.options.Me(x.ctx, x.principal)
+	if err != nil {
+		return nil, err
+	}
+	x.typ, x.id = h.types[ref.Type], ref.ID
+	if x.typ == nil || x.id == "" || ref.Tenant != x.principal.Tenant {
+		return nil, Errorf(ErrNotFound, "the client is no user here")
+	}
+	return x.choose(method, allowed{"GET", (*Handler).get}, allowed{"PUT", (*Handler).replace},
+		allowed{"PATCH", (*Handler).patch}, allowed{"DELETE", (*Handler).delete})
 }
 
 type allowed struct {
@@ -236,42 +269,6 @@ func (h *Handler) get(req *request) (response, error) {
 		}
 	}
 	return answer, nil
-}
-
-// list answers GET of an endpoint (RFC 7644 §3.4.2).
-func (h *Handler) list(req *request) (response, error) {
-	want, err := req.wanted()
-	if err != nil {
-		return response{}, err
-	}
-	text, filtered, err := param(req.query, "filter")
-	if err != nil {
-		return response{}, &Error{Kind: ErrInvalidFilter, Detail: "the filter is not properly percent-encoded", Err: err}
-	}
-	q := Query{Tenant: req.principal.Tenant, Type: req.typ.def.Name, Projection: want.store(req.typ)}
-	if filtered { // an empty filter is no filter anybody means: it is refused
-		if len(text) > h.options.MaxFilter {
-			return response{}, Errorf(ErrInvalidFilter, "the filter is longer than %d bytes", h.options.MaxFilter)
-		}
-		if q.Filter, err = req.typ.parseFilter(text, &req.dialect); err != nil {
-			return response{}, err
-		}
-	}
-	start, err := intParam(req.query, "startIndex", 1)
-	if err != nil {
-		return response{}, err
-	}
-	count, err := intParam(req.query, "count", h.options.MaxResults)
-	if err != nil {
-		return response{}, err
-	}
-	start = max(start, 1)
-	q.Offset, q.Limit = start-1, min(max(count, 0), h.options.MaxResults)
-	page, err := h.store.List(req.ctx, q)
-	if err != nil {
-		return response{}, err
-	}
-	return response{status: http.StatusOK, typ: req.typ, page: page, start: start, want: want}, nil
 }
 
 // received reads the resource in the body of POST or PUT, and what the client

@@ -28,8 +28,8 @@ type Store interface {
 	// Where there are none they may be nil even so.
 	Get(ctx context.Context, ref Ref, p Projection) (*Resource, error)
 
-	// List returns the page that q asks for, in the order of creation, and the
-	// number of all matches. A Store that cannot evaluate q.Filter, or only
+	// List returns the page that q asks for, in q's order, and the number of
+	// all matches. A Store that cannot evaluate q.Filter or q.Sort, or only
 	// part of it, narrows with what it can (see [RequiredKeys] and [Requires])
 	// and returns [Select] of the rest.
 	List(ctx context.Context, q Query) (*Page, error)
@@ -61,14 +61,26 @@ type Transactor interface {
 type Query struct {
 	Tenant, Type  string
 	Filter        Filter // nil matches everything
+	Sort          Sort   // zero: the order of creation
 	Offset, Limit int    // Limit 0: only the total is wanted
-	Projection    Projection
+
+	// After, unless zero, is the Next of a Page: this one begins after that
+	// one, and Offset is 0. Resources that come or go meanwhile make no other
+	// come twice or be left out.
+	After Place
+
+	Projection Projection
 }
 
 // A Page is part of the resources that match a Query.
 type Page struct {
-	Total     int // of all matches
+	Total     int // of all matches, wherever the page begins
 	Resources []*Resource
+
+	// Next is the place of the last of Resources, if others follow. A Store
+	// finds it again for the same Filter and Sort, after a restart too, and
+	// when the resource is gone.
+	Next Place
 }
 
 // A Projection says which parts of a resource are wanted that a Store keeps

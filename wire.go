@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/usherkit/scim/internal/jsontext"
 )
@@ -44,8 +46,10 @@ type response struct {
 	resource *Resource // with its ETag and location; with noBody only these
 	noBody   bool
 	page     *Page
-	start    int    // index of the page's first resource, from 1
-	raw      []byte // a whole body
+	start    int                   // index of the page's first resource, from 1; 0 if the page is found by cursor
+	next     string                // the cursor of the page after
+	wants    map[string]projection // of a page with resources of several types: by their names
+	raw      []byte                // a whole body
 	want     projection
 }
 
@@ -357,8 +361,13 @@ func (h *Handler) send(x *exchange, a *response) error {
 func (x *renderer) page(a *response) error {
 	x.buf = append(x.buf, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":`...)
 	x.buf = strconv.AppendInt(x.buf, int64(a.page.Total), 10)
-	x.buf = append(x.buf, `,"startIndex":`...)
-	x.buf = strconv.AppendInt(x.buf, int64(a.start), 10)
+	if a.start > 0 {
+		x.buf = append(x.buf, `,"startIndex":`...)
+		x.buf = strconv.AppendInt(x.buf, int64(a.start), 10)
+	}
+	if a.next != "" {
+		x.buf = append(append(append(x.buf, `,"nextCursor":"`...), a.next...), '"')
+	}
 	x.buf = append(x.buf, `,"itemsPerPage":`...)
 	x.buf = strconv.AppendInt(x.buf, int64(len(a.page.Resources)), 10)
 	x.buf = append(x.buf, `,"Resources":[`...)
@@ -366,7 +375,11 @@ func (x *renderer) page(a *response) error {
 		if i > 0 {
 			x.buf = append(x.buf, ',')
 		}
-		if err := x.resource(a.typ, r); err != nil {
+		typ := a.typ
+		if typ == nil {
+			typ, x.want = x.types[r.Type], a.wants[r.Type]
+		}
+		if err := x.resource(typ, r); err != nil {
 			return err
 		}
 		if err := x.spill(); err != nil {
@@ -432,6 +445,8 @@ var kinds = []struct {
 	{ErrInvalidFilter, 400, "invalidFilter"},
 	{ErrInvalidPath, 400, "invalidPath"},
 	{ErrInvalidValue, 400, "invalidValue"},
+	{ErrInvalidCursor, 400, "invalidCursor"}, // RFC 9865 §5.2
+	{ErrInvalidCount, 400, "invalidCount"},
 	{ErrInvalidVersion, 400, "invalidVers"},
 	{ErrNoTarget, 400, "noTarget"},
 	{ErrMutability, 400, "mutability"},
@@ -452,10 +467,17 @@ var kinds = []struct {
 	{ErrUnavailable, 503, ""},
 }
 
-// fail answers an error and logs it. Only the detail of an Error is sent: the
-// text of any other error may hold what a client must not see.
-func (h *Handler) fail(x *exchange, r *http.Request, err error) {
-	status, scimType, detail := http.StatusInternalServerError, "", ""
+// A failure is how an error is answered. Only the detail of an Error is told:
+// the text of any other error may hold what a client must not see.
+type failure struct {
+	status     int
+	scimType   string
+	detail     string
+	retryAfter time.Duration
+}
+
+func judge(ctx context.Context, err error) failure {
+	v := failure{status: http.StatusInternalServerError}
 	says := err // the kind of an Error comes before those of its cause
 	var e *Error
 	if errors.As(err, &e) && e.Kind != nil {
@@ -463,30 +485,43 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 	}
 	for _, k := range kinds {
 		if errors.Is(says, k.kind) {
-			status, scimType, detail = k.status, k.scimType, usual[k.status]
+			v.status, v.scimType, v.detail = k.status, k.scimType, usual[k.status]
 			break
 		}
 	}
-	if x.ctx.Err() == context.Canceled && errors.Is(err, context.Canceled) {
-		status, detail = statusClientGone, "the client has gone"
+	if ctx.Err() == context.Canceled && errors.Is(err, context.Canceled) {
+		v.status, v.detail = statusClientGone, "the client has gone"
 	}
+	if e != nil && v.status != http.StatusInternalServerError {
+		v.detail, v.retryAfter = cmp.Or(e.Detail, v.detail), e.RetryAfter
+	}
+	v.detail = cmp.Or(v.detail, usual[http.StatusInternalServerError])
+	return v
+}
+
+// appendError appends the message of an error (RFC 7644 §3.12).
+func (v failure) appendError(dst []byte) []byte {
+	dst = append(dst, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`...)
+	dst = append(strconv.AppendInt(dst, int64(v.status), 10), '"')
+	if v.scimType != "" {
+		dst = append(append(append(dst, `,"scimType":"`...), v.scimType...), '"')
+	}
+	dst = jsontext.AppendQuote(append(dst, `,"detail":`...), strings.ToValidUTF8(v.detail, "\uFFFD"))
+	return append(dst, '}')
+}
+
+// fail answers an error and logs it.
+func (h *Handler) fail(x *exchange, r *http.Request, err error) {
+	v := judge(x.ctx, err)
 	head := x.w.Header()
-	if e != nil && status != http.StatusInternalServerError {
-		if e.Detail != "" {
-			detail = e.Detail
-		}
-		if e.RetryAfter > 0 {
-			head["Retry-After"] = []string{strconv.Itoa(int((e.RetryAfter + 999_999_999) / 1_000_000_000))}
-		}
+	if v.retryAfter > 0 {
+		head["Retry-After"] = []string{strconv.Itoa(int((v.retryAfter + 999_999_999) / 1_000_000_000))}
 	}
-	if detail == "" {
-		detail = usual[http.StatusInternalServerError]
-	}
-	h.log(x, r, status, detail, err)
+	h.log(&x.request, r.URL.Path, v, err)
 	if x.begun {
 		panic(http.ErrAbortHandler) // the answer has begun: let the client see that it is broken
 	}
-	if status == http.StatusUnauthorized {
+	if v.status == http.StatusUnauthorized {
 		challenge := `Bearer realm="scim"`
 		if x.tokenSent {
 			challenge += `, error="invalid_token"` // RFC 6750 §3.1
@@ -497,14 +532,8 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 		delete(head, name)
 	}
 	head["Content-Type"] = contentType
-	out := append(x.render.buf[:0], `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`...)
-	out = append(strconv.AppendInt(out, int64(status), 10), '"')
-	if scimType != "" {
-		out = append(append(append(out, `,"scimType":"`...), scimType...), '"')
-	}
-	out = jsontext.AppendQuote(append(out, `,"detail":`...), strings.ToValidUTF8(detail, "\uFFFD"))
-	x.render.buf = append(out, '}')
-	x.status = status
+	x.render.buf = v.appendError(x.render.buf[:0])
+	x.status = v.status
 	x.finish() // a client that has gone cannot be told
 }
 
@@ -533,7 +562,7 @@ var usual = map[int]string{
 func (h *Handler) abort(x *exchange, r *http.Request, err error) {
 	var gone clientGone
 	if errors.As(err, &gone) {
-		h.log(x, r, statusClientGone, "the client has gone", err)
+		h.log(&x.request, r.URL.Path, failure{status: statusClientGone, detail: "the client has gone"}, err)
 		return
 	}
 	h.fail(x, r, err)
@@ -559,29 +588,29 @@ func (e hidden) Error() string { return e.err.Error() }
 
 // log writes the one record of an answered error: never a token, a query or a
 // body, which hold what must not be kept, but for what the detail quotes.
-func (h *Handler) log(x *exchange, r *http.Request, status int, detail string, err error) {
+func (h *Handler) log(req *request, path string, v failure, err error) {
 	level := slog.LevelWarn
 	switch {
-	case status == http.StatusNotFound:
+	case v.status == http.StatusNotFound:
 		level = slog.LevelInfo // clients ask to learn whether something is there
-	case status >= 500 && status != http.StatusNotImplemented:
+	case v.status >= 500 && v.status != http.StatusNotImplemented:
 		level = slog.LevelError
 	}
-	if !h.options.Logger.Enabled(x.ctx, level) {
+	if !h.options.Logger.Enabled(req.ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", x.method), slog.String("path", r.URL.Path), slog.Int("status", status),
-		slog.String("tenant", x.principal.Tenant), slog.String("subject", x.principal.Subject),
-		slog.String("detail", detail),
+		slog.String("method", req.method), slog.String("path", path), slog.Int("status", v.status),
+		slog.String("tenant", req.principal.Tenant), slog.String("subject", req.principal.Subject),
+		slog.String("detail", v.detail),
 	}
-	if status >= 500 || status == http.StatusUnauthorized { // whose cause the client is not told
+	if v.status >= 500 || v.status == http.StatusUnauthorized { // whose cause the client is not told
 		attrs = append(attrs, slog.Any("err", err))
 	}
-	if x.dialect.fired != 0 {
-		attrs = append(attrs, slog.Any("rules", x.dialect.rules()))
+	if req.dialect.fired != 0 {
+		attrs = append(attrs, slog.Any("rules", req.dialect.rules()))
 	}
-	h.options.Logger.LogAttrs(x.ctx, level, "scim: request failed", attrs...)
+	h.options.Logger.LogAttrs(req.ctx, level, "scim: request failed", attrs...)
 }
 
 // logRules says which tolerances a request needed.

@@ -1,15 +1,20 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"sort"
+	"strconv"
 
 	"github.com/usherkit/scim"
 )
 
 // List implements scim.Store. A filter that requires a value of a Key, of id,
 // of members.value or of groups.value is answered from an index; any other
-// filter is matched against each resource of the type, with no lock held.
+// filter is matched against each resource of the type, with no lock held. A
+// page in the order of creation is found by its place; any other order sorts
+// all matches.
 func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -21,9 +26,9 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 		return &scim.Page{}, nil
 	}
 	in := t.types[q.Type]
-	if q.Filter == nil {
+	if q.Filter == nil && q.Sort.IsZero() {
 		defer s.mu.RUnlock()
-		return s.page(t, in, q), nil
+		return s.page(t, in, q)
 	}
 	found, sorted := in.narrow(t, q.Filter)
 	s.mu.RUnlock()
@@ -33,20 +38,42 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	return s.match(ctx, t, found, q)
 }
 
+// place is where a record stands in the order of creation, as text.
+func (rec *record) place() string { return strconv.FormatUint(rec.number, 36) }
+
+func numberOf(p scim.Place) (uint64, error) {
+	n, err := strconv.ParseUint(p.At, 36, 64)
+	if err != nil {
+		return 0, scim.Errorf(scim.ErrInvalidCursor, "there is no such place")
+	}
+	return n, nil
+}
+
 // page returns a page of everything.
-func (s *Store) page(t *tenant, in *collection, q scim.Query) *scim.Page {
+func (s *Store) page(t *tenant, in *collection, q scim.Query) (*scim.Page, error) {
 	page := &scim.Page{Total: len(in.order)}
 	from := min(max(q.Offset, 0), len(in.order))
+	if !q.After.IsZero() {
+		after, err := numberOf(q.After)
+		if err != nil {
+			return nil, err
+		}
+		from = sort.Search(len(in.order), func(i int) bool { return in.order[i].number > after })
+	}
 	window := in.order[from:]
+	more := len(window)
 	window = window[:min(max(q.Limit, 0), len(window))]
 	if len(window) == 0 {
-		return page
+		return page, nil
+	}
+	if len(window) < more {
+		page.Next = scim.Place{At: window[len(window)-1].place()}
 	}
 	page.Resources = make([]*scim.Resource, len(window))
 	for i, rec := range window {
 		page.Resources[i] = s.project(t, rec, rec.resource.Load(), q.Projection)
 	}
-	return page
+	return page, nil
 }
 
 // candidates are records that may match a filter: the first, if it is not nil,
@@ -96,15 +123,32 @@ func (in *collection) narrow(t *tenant, f scim.Filter) (found []*record, sorted 
 	return append(found, best.rest...), sorted
 }
 
+// A match is a record that matches a filter, as it was then.
+type match struct {
+	rec *record
+	r   *scim.Resource
+	key string // of the sort
+}
+
 // match returns the page of those records that match the filter.
 func (s *Store) match(ctx context.Context, t *tenant, records []*record, q scim.Query) (*scim.Page, error) {
 	page := &scim.Page{}
-	wantsSets := q.Projection != scim.Projection{}
-	var shown []*record // those on the page, if it wants their sets
+	var shown []match // what may be on the page, and one more
+	var after uint64
+	if !q.After.IsZero() {
+		var err error
+		if after, err = numberOf(q.After); err != nil {
+			return nil, err
+		}
+	}
+	follows := func(m match) bool {
+		return q.After.IsZero() || cmp.Or(q.Sort.Compare(m.key, q.After.Key), cmp.Compare(m.rec.number, after)) > 0
+	}
+	seen := 0
 
 	// The filter sees each resource with its sets, whatever the page wants.
 	// One copy serves for all.
-	var seen scim.Resource
+	var with scim.Resource
 	members, groups := &live{store: s, tenant: t}, &live{store: s, tenant: t, groups: true}
 	for i, rec := range records {
 		if i%1024 == 1023 && ctx.Err() != nil {
@@ -115,29 +159,44 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, q scim.
 			continue
 		}
 		members.rec, groups.rec = rec, rec
-		seen = *r
-		seen.Members, seen.Groups = members, groups
-		ok, err := scim.Match(q.Filter, &seen)
+		with = *r
+		with.Members, with.Groups = members, groups
+		ok, err := scim.Match(q.Filter, &with)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			continue
 		}
-		if page.Total >= q.Offset && len(page.Resources) < q.Limit {
-			page.Resources = append(page.Resources, r)
-			if wantsSets {
-				shown = append(shown, rec)
+		page.Total++
+		m := match{rec, r, q.Sort.Key(r)}
+		switch {
+		case !follows(m):
+		case !q.Sort.IsZero():
+			shown = append(shown, m)
+		default:
+			if seen++; seen > q.Offset && len(shown) <= q.Limit {
+				shown = append(shown, m)
 			}
 		}
-		page.Total++
 	}
-	if wantsSets {
+	if !q.Sort.IsZero() {
+		slices.SortFunc(shown, func(a, b match) int {
+			return cmp.Or(q.Sort.Compare(a.key, b.key), byNumber(a.rec, b.rec))
+		})
+		shown = shown[min(max(q.Offset, 0), len(shown)):]
+	}
+	n := min(max(q.Limit, 0), len(shown))
+	if 0 < n && n < len(shown) {
+		last := shown[n-1]
+		page.Next = scim.Place{Key: last.key, At: last.rec.place()}
+	}
+	if q.Projection != (scim.Projection{}) {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		for i, rec := range shown {
-			page.Resources[i] = s.project(t, rec, page.Resources[i], q.Projection)
-		}
+	}
+	for _, m := range shown[:n] {
+		page.Resources = append(page.Resources, s.project(t, m.rec, m.r, q.Projection))
 	}
 	return page, nil
 }

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	sayList  = "List returns the page that q asks for, in the order of creation, and the number of all matches."
+	sayList  = "List returns the page that q asks for, in q's order, and the number of all matches."
 	sayLimit = "Limit 0: only the total is wanted"
 	sayUnset = "Get returns a resource. Members and Groups are nil unless p wants them."
 	sayParts = "A Projection says which parts of a resource are wanted that a Store keeps apart from its Document."
