@@ -301,6 +301,9 @@ func (t *ResourceType) link() error {
 			t.groups = n
 		}
 	}
+	if err := t.linkPassword(); err != nil {
+		return err
+	}
 	for _, n := range []*node{t.members, t.groups} {
 		if n != nil && (n.kind != kindComplex || !n.multi || n.value == nil) {
 			return fmt.Errorf("scim: %s.%s must be complex and multi-valued and have a value", t.def.Name, n.path)

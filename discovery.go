@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 // §5 to §7), rendered once but for the endpoint's URL, for which a NUL stands:
 // nothing else in it can hold one.
 type discovery struct {
-	config  string
+	config  map[bool]string // for tolerated and for strict clients
 	types   list
 	schemas list
 }
@@ -36,12 +37,12 @@ type object = map[string]any
 func newDiscovery(o *Options) (discovery, error) {
 	var d discovery
 	supported := func(is bool) object { return object{"supported": is} }
-	config, err := json.Marshal(object{
+	config := object{
 		"schemas":        []string{configSchemaURI},
 		"patch":          supported(true),
 		"bulk":           object{"supported": true, "maxOperations": o.MaxBulk, "maxPayloadSize": o.MaxBody},
 		"filter":         object{"supported": true, "maxResults": o.MaxResults},
-		"changePassword": supported(false),
+		"changePassword": supported(slices.ContainsFunc(o.Types, func(t *ResourceType) bool { return t.password != nil })),
 		"sort":           supported(true),
 		"etag":           supported(true),
 		"pagination":     object{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": o.MaxResults, "maxPageSize": o.MaxResults}, // RFC 9865 §4
@@ -50,11 +51,17 @@ func newDiscovery(o *Options) (discovery, error) {
 			"specUri": "https://www.rfc-editor.org/info/rfc6750", "primary": true,
 		}},
 		"meta": object{"resourceType": "ServiceProviderConfig", "location": base + "/" + endpointConfig},
-	})
+	}
+	tolerant, err := json.Marshal(config)
 	if err != nil {
 		return d, err
 	}
-	d.config = string(config)
+	config["interopProfileConformant"] = true // SCIM 2.0 Interoperability Profile §4
+	strict, err := json.Marshal(config)
+	if err != nil {
+		return d, err
+	}
+	d.config = map[bool]string{false: string(tolerant), true: string(strict)}
 	for _, t := range o.Types {
 		if err := d.types.add(t.def.Name, describeType(t)); err != nil {
 			return d, err
@@ -173,7 +180,7 @@ func describeAttributes(attributes []Attribute) []object {
 }
 
 func (h *Handler) getConfig(req *request) (response, error) {
-	return req.fixed(h.discovery.config), req.unfiltered()
+	return req.fixed(h.discovery.config[req.dialect.strict]), req.unfiltered()
 }
 
 func (h *Handler) getTypes(req *request) (response, error) {

@@ -71,6 +71,12 @@ type Event struct {
 	// Changed names the top-level attributes and extensions whose values
 	// differ between Before and After, in canonical spelling.
 	Changed []string
+
+	// Password is what the client sets the user's password to; empty: it does
+	// not. It comes only to types whose schema has a [PasswordAttribute], in
+	// Admit, which may refuse it, and in OnUserStaged or OnUserUpdated. Changed
+	// then names password too.
+	Password Secret
 }
 
 // A UserEvent is an Event about a user.

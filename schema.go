@@ -194,6 +194,7 @@ type ResourceType struct {
 	extensions  []*node // in order
 	meta        *node
 	active      *node // the top-level boolean "active", if there is one
+	password    *node
 	members     *node
 	groups      *node
 	indexed     []*node

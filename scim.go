@@ -90,6 +90,8 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 			return nil, fmt.Errorf("scim: two resource types are called %s", t.def.Name)
 		case h.isEndpoint(t.def.Endpoint):
 			return nil, fmt.Errorf("scim: resource type %s: the endpoint /%s is another's", t.def.Name, t.def.Endpoint)
+		case t.password != nil && h.hooks == nil:
+			return nil, fmt.Errorf("scim: resource type %s has a password, and there are no Hooks to hand it to", t.def.Name)
 		}
 		h.types[t.def.Name], h.endpoints[t.def.Endpoint] = t, t
 	}
@@ -296,7 +298,7 @@ func (h *Handler) create(req *request) (response, error) {
 		return response{}, err
 	}
 	req.id = ""
-	c := Change{Document: doc, Keys: req.typ.Keys(doc), Members: MemberDelta{Add: in.members, Types: req.typ.memberTypes}}
+	c := req.takePassword(nil, Change{Document: doc, Keys: req.typ.Keys(doc), Members: MemberDelta{Add: in.members, Types: req.typ.memberTypes}})
 	up, err := h.write(req, OpCreate, nil, c)
 	if err != nil {
 		return response{}, err
@@ -413,7 +415,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 		if err != nil {
 			return nil, err
 		}
-		if c.IsZero() {
+		if c = req.takePassword(cur, c); c.IsZero() && req.password == "" {
 			return cur, nil
 		}
 		if req.ifMatch != "" {
@@ -482,10 +484,19 @@ func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated,
 		up, err := h.carryOut(req.ctx, h.store, op, req.ref(), c)
 		return up, h.explain(req, err)
 	}
-	e := Event{Op: op, Principal: req.principal, Ref: req.ref(), Before: cur, Delta: c.Members}
+	e := Event{Op: op, Principal: req.principal, Ref: req.ref(), Before: cur, Delta: c.Members, Password: req.password}
 	if op != OpDelete {
 		e.After = c.after(e.Ref, cur)
 		e.Changed = differences(cur, e.After)
+	}
+	if e.Password != "" {
+		e.Changed = append(e.Changed, req.typ.password.name)
+	}
+	carryOut := func(ctx context.Context, s Store) (*Updated, error) {
+		if op == OpUpdate && c.IsZero() { // a password alone, which no Store is told
+			return &Updated{Resource: cur}, nil
+		}
+		return h.carryOut(ctx, s, op, e.Ref, c)
 	}
 	if err := h.hooks.Admit(req.ctx, e); err != nil {
 		return nil, err
@@ -493,7 +504,7 @@ func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated,
 	if t, ok := h.store.(Transactor); ok {
 		var up *Updated
 		err := t.InTx(req.ctx, func(ctx context.Context, tx Store) (err error) {
-			if up, err = h.carryOut(ctx, tx, op, e.Ref, c); err != nil {
+			if up, err = carryOut(ctx, tx); err != nil {
 				return err
 			}
 			return h.tell(ctx, req.typ, e, up)
@@ -503,7 +514,7 @@ func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated,
 		}
 		return up, nil
 	}
-	up, err := h.carryOut(req.ctx, h.store, op, e.Ref, c)
+	up, err := carryOut(req.ctx, h.store)
 	if err != nil {
 		return nil, h.explain(req, err)
 	}

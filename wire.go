@@ -35,6 +35,7 @@ type request struct {
 	body      []byte
 	ifMatch   string
 	ifNone    string
+	password  Secret // that the body sets
 	dialect   dialect
 }
 
@@ -101,10 +102,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve reads what all requests have in common and has the verb answer.
 func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 	tenant := h.mount(x, r)
-	if !h.public(x) {
-		if err := h.authenticate(x, r, tenant); err != nil {
-			return response{}, err
-		}
+	if err := h.authenticate(x, r, tenant); err != nil && !(h.public(x) && errors.Is(err, ErrUnauthorized)) {
+		return response{}, err
 	}
 	h.locate(x, r, tenant)
 	x.dialect.strict = h.options.Strict || x.principal.Strict
