@@ -52,6 +52,9 @@ type dialect struct {
 	fired  uint32
 }
 
+// isStrict reports whether the client is held to the letter.
+func (d *dialect) isStrict() bool { return d != nil && d.strict }
+
 // grants reports whether the rule holds for the request, and records that the
 // request needed it.
 func (d *dialect) grants(r rule) bool {

@@ -56,7 +56,7 @@ func newDiscovery(o *Options) (discovery, error) {
 	if err != nil {
 		return d, err
 	}
-	config["interopProfileConformant"] = true // SCIM 2.0 Interoperability Profile §4
+	config["interopProfileConformant"] = !slices.ContainsFunc(o.Types, func(t *ResourceType) bool { return len(t.untyped()) > 0 })
 	strict, err := json.Marshal(config)
 	if err != nil {
 		return d, err

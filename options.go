@@ -45,8 +45,10 @@ type Options struct {
 	// answered 400 invalidCursor. Default: a random one for each Handler.
 	CursorKey []byte
 
-	// Strict holds all clients to the letter of the RFCs: none of the
-	// tolerances for identity providers' dialects is granted.
+	// Strict holds all clients to the letter of the RFCs and of the SCIM 2.0
+	// Interoperability Profile, which is narrower: none of the tolerances for
+	// identity providers' dialects is granted. Okta, and Entra with its flag
+	// aadOptscim062020, need them. See also [Principal.Strict].
 	Strict bool
 
 	// Me says which resource of its tenant a client is, for /Me (RFC 7644
@@ -114,6 +116,9 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if len(out.Types) == 0 {
 		user, err := UserType()
+		if err == nil && out.Strict {
+			user, err = profileUserType(user)
+		}
 		if err != nil {
 			return out, err
 		}

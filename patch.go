@@ -275,6 +275,8 @@ func (r *patchReader) readOp(op []byte) error {
 
 func (r *patchReader) withoutPath(value []byte) error {
 	switch {
+	case r.o.dialect.isStrict():
+		return Errorf(ErrInvalidSyntax, "path is missing: a strict client names the attribute of each operation (SCIM 2.0 Interoperability Profile §6.5.1.1)")
 	case r.op == patchRemove:
 		return Errorf(ErrNoTarget, "remove needs a path")
 	case value == nil:
@@ -441,8 +443,17 @@ func (r *patchReader) adds(value []byte, n *node) bool {
 	return r.op == patchAdd && (n.multi || value[0] != '"')
 }
 
-// onObject merges an object into an extension or complex attribute.
+// onObject merges an object into an extension or complex attribute. A strict
+// client's replace sets the whole complex value instead (SCIM 2.0
+// Interoperability Profile §6.5.2.1, against RFC 7644 §3.5.2.3).
 func (r *patchReader) onObject(n *node, value []byte) error {
+	if r.op == patchReplace && n.kind == kindComplex && r.o.dialect.isStrict() {
+		raw, err := r.decode(n, value)
+		if err != nil {
+			return err
+		}
+		return r.step(step{n: n, value: raw})
+	}
 	if value[0] == '{' {
 		return r.members(n, value)
 	}

@@ -92,6 +92,11 @@ func (c patchCase) run(t *testing.T, typ *ResourceType) {
 		if c.strictWant != "" {
 			kind, want = nil, c.strictWant
 		}
+		for i, op := range c.ops {
+			if o := make(map[string]any); (i == 0 || kind == nil) && json.Unmarshal([]byte(op), &o) == nil && o["path"] == nil && o["Path"] == nil && o["op"] != nil {
+				kind = ErrInvalidSyntax // R-353
+			}
+		}
 		c.check(t, typ, &dialect{strict: true}, kind, want)
 	})
 }
@@ -358,11 +363,11 @@ func TestPatchComplex(t *testing.T) {
 		{name: "parent absent", reason: "R-250", doc: `{"userName":"a"}`, ops: []string{`{"op":"Add","path":"name.givenName","value":"G"}`}, want: `{"userName":"a","name":{"givenName":"G"}}`},
 		{name: "remove a sub-attribute", reason: "R-257", doc: full, ops: []string{`{"op":"remove","path":"name.givenName"}`}, want: `{"userName":"a","name":{"familyName":"F"}}`},
 		{name: "remove the last sub-attribute", reason: "A-47", doc: full, ops: []string{`{"op":"remove","path":"name.givenName"}`, `{"op":"remove","path":"name.familyName"}`}, want: `{"userName":"a"}`},
-		{name: "merge", reason: "R-249, R-267", doc: full, ops: []string{`{"op":"replace","path":"name","value":{"givenName":"B"}}`}, want: `{"userName":"a","name":{"familyName":"F","givenName":"B"}}`},
+		{name: "merge", reason: "R-249, R-267", doc: full, ops: []string{`{"op":"replace","path":"name","value":{"givenName":"B"}}`}, want: `{"userName":"a","name":{"familyName":"F","givenName":"B"}}`, strictWant: `{"userName":"a","name":{"givenName":"B"}}`},
 		{name: "merge by add", reason: "R-249", doc: full, ops: []string{`{"op":"add","path":"name","value":{"middleName":"M"}}`}, want: `{"userName":"a","name":{"familyName":"F","givenName":"G","middleName":"M"}}`},
 		{name: "nested without path", reason: "6.2 shape 12, E087", doc: full, ops: []string{`{"op":"replace","value":{"name":{"familyName":"X"}}}`}, want: `{"userName":"a","name":{"familyName":"X","givenName":"G"}}`},
 		{name: "null inside", reason: "E087: clears only that", doc: full, ops: []string{`{"op":"replace","value":{"name":{"familyName":null}}}`}, want: `{"userName":"a","name":{"givenName":"G"}}`},
-		{name: "replace by an empty object", reason: "R-267: nothing is named", doc: full, ops: []string{`{"op":"replace","path":"name","value":{}}`}},
+		{name: "replace by an empty object", reason: "R-267: nothing is named; R-356: nothing is left", doc: full, ops: []string{`{"op":"replace","path":"name","value":{}}`}, strictWant: `{"userName":"a"}`},
 		{name: "replace by null", reason: "R-271", doc: full, ops: []string{`{"op":"replace","path":"name","value":null}`}, want: `{"userName":"a"}`},
 		{name: "a string for an object", reason: "R-236", doc: full, ops: []string{`{"op":"replace","path":"name","value":"x"}`}, err: ErrInvalidValue, detail: "(replace name): expected an object"},
 		{name: "bad value inside", reason: "the detail names the attribute", doc: full, ops: []string{`{"op":"replace","value":{"name":{"givenName":{"x":1}}}}`}, err: ErrInvalidValue, detail: "operation 1 (replace name.givenName): expected a string"},
