@@ -413,7 +413,7 @@ func TestPatchComplex(t *testing.T) {
 				`{"op":"replace","value":{"displayName":"Bjfe","name.givenName":"Kkom","name.familyName":"Unua","` + urn + `:employeeNumber":"Aklq"}}`,
 			},
 			want:   `{"userName":"a","name":{"formatted":"f","familyName":"Unua","givenName":"Kkom"},"displayName":"Bjfe","emails":[{"value":"a@b.c","type":"work"}],` + entURN + `:{"employeeNumber":"Aklq"}}`,
-			strict: ErrInvalidValue,
+			strict: ErrInvalidSyntax,
 		},
 		{name: "dotted key", reason: "A-42: strict invalidValue", doc: full, ops: []string{`{"op":"replace","value":{"name.givenName":"B"}}`}, want: `{"userName":"a","name":{"familyName":"F","givenName":"B"}}`, strict: ErrInvalidValue},
 		{name: "bracket key", reason: "6.2 shape 11, probe 6", doc: `{"userName":"a"}`, ops: []string{`{"op":"replace","value":{"emails[type eq \"work\"].value":"x"}}`}, want: `{"userName":"a","emails":[{"value":"x","type":"work"}]}`, strict: ErrInvalidValue},
