@@ -3,7 +3,11 @@ package scim
 import (
 	"cmp"
 	"iter"
-	"slices"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/usherkit/scim/internal/least"
 )
 
 // Select returns the page that q asks for of the resources that all yields:
@@ -17,9 +21,14 @@ import (
 // What all yields must be of q's tenant and type, in the order of creation
 // (those with the same Created by their IDs), and have the Members and Groups
 // that the filter may ask about; the page has them only if q.Projection wants
-// them. To sort, Select holds all matches at once.
+// them. Select makes the places of its pages, and reports ErrInvalidCursor for
+// any other. It holds no more than the page, and to sort, twice as many
+// resources as there are up to the page's end.
 func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
-	w := window{q: q}
+	w, err := newWindow(q)
+	if err != nil {
+		return nil, err
+	}
 	for r, err := range all {
 		if err != nil {
 			return nil, err
@@ -29,53 +38,94 @@ func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
 			return nil, err
 		}
 		if ok {
-			w.add(placed{r, Place{q.Sort.Key(r), timeKey(r.Created) + "/" + r.ID}})
+			w.add(r)
 		}
 	}
 	return w.page(), nil
 }
 
+// placed is a resource with what the Sort compares of it.
 type placed struct {
 	*Resource
-	place Place
+	key string
 }
 
-// A window collects the matches that a page is made of.
+func (r placed) place() Place { return Place{r.key, timeKey(r.Created) + "/" + r.ID} }
+
+// at returns what stood in a place; false if Select did not make it.
+func (p Place) at() (r placed, ok bool) {
+	created, id, ok := strings.Cut(p.At, "/")
+	r = placed{&Resource{Ref: Ref{ID: id}}, p.Key}
+	if ok && created != "" {
+		var err error
+		r.Created, err = time.Parse(timeKeyLayout, created)
+		ok = err == nil
+	}
+	return r, ok
+}
+
+// A window collects the matches that a page is made of, and one more.
 type window struct {
-	q     Query
-	found []placed // to be sorted: all; else those on the page and the next one
-	total int
-	seen  int // after q.After
+	q      Query
+	after  placed
+	total  int
+	follow int                  // how many come after q.After
+	found  []placed             // in the order of creation
+	sorted least.Window[placed] // in any other order, with those before the page
 }
 
-func (w *window) add(r placed) {
+func newWindow(q Query) (*window, error) {
+	w := &window{q: q}
+	w.q.Offset, w.q.Limit = max(q.Offset, 0), max(q.Limit, 0)
+	if w.q.Limit > 0 && !q.Sort.IsZero() {
+		w.sorted = least.Window[placed]{Size: w.q.Offset + w.q.Limit + 1, Compare: w.compare}
+		if w.sorted.Size <= 0 {
+			w.sorted.Size = math.MaxInt
+		}
+	}
+	if ok := true; !q.After.IsZero() {
+		if w.after, ok = q.After.at(); !ok {
+			return nil, Errorf(ErrInvalidCursor, "there is no such place")
+		}
+	}
+	return w, nil
+}
+
+func (w *window) add(r *Resource) {
 	w.total++
-	if !w.q.After.IsZero() && w.compare(r.place, w.q.After) <= 0 {
+	if w.q.Limit == 0 {
+		return
+	}
+	p := placed{r, w.q.Sort.Key(r)}
+	if w.after.Resource != nil && w.compare(p, w.after) <= 0 {
 		return
 	}
 	if !w.q.Sort.IsZero() {
-		w.found = append(w.found, r)
-	} else if w.seen++; w.seen > w.q.Offset && len(w.found) <= w.q.Limit {
-		w.found = append(w.found, r)
+		w.sorted.Add(p)
+	} else if w.follow++; w.follow > w.q.Offset && len(w.found) <= w.q.Limit {
+		w.found = append(w.found, p)
 	}
 }
 
-func (w *window) compare(a, b Place) int {
-	return cmp.Or(w.q.Sort.Compare(a.Key, b.Key), cmp.Compare(a.At, b.At))
+func (w *window) compare(a, b placed) int {
+	if c := w.q.Sort.Compare(a.key, b.key); c != 0 {
+		return c
+	}
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 }
 
 func (w *window) page() *Page {
-	if !w.q.Sort.IsZero() {
-		slices.SortFunc(w.found, func(a, b placed) int { return w.compare(a.place, b.place) })
-		w.found = w.found[min(max(w.q.Offset, 0), len(w.found)):]
+	if w.q.Limit > 0 && !w.q.Sort.IsZero() {
+		w.found = w.sorted.All()
+		w.found = w.found[min(w.q.Offset, len(w.found)):]
 	}
 	page := &Page{Total: w.total}
-	n := min(max(w.q.Limit, 0), len(w.found))
+	n := min(w.q.Limit, len(w.found))
 	for _, r := range w.found[:n] {
 		page.Resources = append(page.Resources, w.q.Projection.of(r.Resource))
 	}
 	if 0 < n && n < len(w.found) {
-		page.Next = w.found[n-1].place
+		page.Next = w.found[n-1].place()
 	}
 	return page
 }

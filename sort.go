@@ -2,7 +2,8 @@ package scim
 
 import (
 	"cmp"
-	"fmt"
+	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"strconv"
 	"strings"
@@ -41,7 +42,7 @@ func (t *ResourceType) ParseSort(by, order string) (s Sort, err error) {
 	}
 	switch {
 	case n == nil:
-		return wrong("it has no such attribute")
+		return wrong("it has no such attribute" + t.similar(by))
 	case n.kind == kindExtension || n.kind == kindComplex:
 		return wrong("name a sub-attribute" + n.known())
 	case n.place == inMembers || n.place == inGroups || n.place == inSchemas:
@@ -63,9 +64,11 @@ func (s Sort) Path() Path { return s.path }
 func (s Sort) Descending() bool { return s.descending }
 
 // Key returns what s compares of a resource, as a string that sorts like the
-// value: of a multi-valued attribute the primary one, else the first; strings
+// value: numbers by size, times by when they are, false before true, strings
 // in Unicode order of their comparison keys, in which case counts only if the
-// attribute is caseExact. It is empty if the resource has no value.
+// attribute is caseExact. Of a multi-valued attribute it is the value of the
+// primary element, else the first value. It is empty if the resource has none.
+// Of a long string the first 100 characters count.
 func (s Sort) Key(r *Resource) string {
 	n := s.path.n
 	if n == nil {
@@ -87,39 +90,46 @@ func (s Sort) Key(r *Resource) string {
 	}
 	if n.parent.kind != kindComplex {
 		raw, _ := r.Document.at(n)
-		elements := walk{raw: raw}
-		raw, _ = elements.next()
-		return n.sortKey(raw)
+		return n.sortKey(firstFilled(raw))
 	}
 	raw, _ := r.Document.at(n.parent)
 	first := ""
 	elements := walk{raw: raw}
 	for e, ok := elements.next(); ok; e, ok = elements.next() {
-		value, _ := memberOf(e, n.name)
-		inner := walk{raw: value}
-		value, _ = inner.next()
-		if n.parent.isPrimary(e) {
-			return n.sortKey(value)
+		raw, _ := memberOf(e, n.name)
+		if n.parent.multi && n.parent.isPrimary(e) {
+			return n.sortKey(firstFilled(raw))
 		}
 		if first == "" {
-			first = value
+			first = firstFilled(raw)
 		}
 	}
 	return n.sortKey(first)
 }
 
-// sortKey makes a key of a value in canonical JSON.
-func (n *node) sortKey(raw string) string {
-	if !filled(raw) {
-		return ""
+// firstFilled returns the first value of an attribute that counts; "" if there
+// is none.
+func firstFilled(raw string) string {
+	values := walk{raw: raw}
+	for v, ok := values.next(); ok; v, ok = values.next() {
+		if filled(v) {
+			return v
+		}
 	}
-	switch n.kind {
-	case kindBoolean:
+	return ""
+}
+
+// sortKey makes a key of a value in canonical JSON; of no value, the empty one.
+func (n *node) sortKey(raw string) string {
+	switch {
+	case raw == "":
+		return ""
+	case n.kind == kindBoolean:
 		return raw // false comes before true
-	case kindInteger:
+	case n.kind == kindInteger:
 		v, _ := strconv.ParseInt(raw, 10, 64)
-		return fmt.Sprintf("%016x", uint64(v)^1<<63)
-	case kindDecimal:
+		return hexKey(uint64(v) ^ 1<<63)
+	case n.kind == kindDecimal:
 		v, _ := strconv.ParseFloat(raw, 64)
 		bits := math.Float64bits(v)
 		if v < 0 {
@@ -127,21 +137,53 @@ func (n *node) sortKey(raw string) string {
 		} else {
 			bits |= 1 << 63
 		}
-		return fmt.Sprintf("%016x", bits)
+		return hexKey(bits)
+	case raw[0] != '"':
+		return "" // stored when the attribute had another type
 	}
 	text := jsontext.UnquoteString(raw)
-	if n.kind == kindDateTime {
-		v, _ := parseDateTime(text)
-		return timeKey(v)
+	if n.kind != kindDateTime {
+		return head(comparisonKey(text, n.exact))
 	}
-	return comparisonKey(text, n.exact)
+	v, ok := parseDateTime(text)
+	if !ok {
+		return ""
+	}
+	return v.UTC().Format(timeKeyLayout)
 }
+
+// hexKey writes v in 16 digits.
+func hexKey(v uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], v)
+	return hex.EncodeToString(b[:])
+}
+
+// mostKey is how many characters of a string a key has: places are sent to
+// clients, who send them back in a URL.
+const mostKey = 100
+
+func head(key string) string {
+	if len(key) <= mostKey {
+		return key
+	}
+	n := 0
+	for i := range key {
+		if n++; n > mostKey {
+			return key[:i]
+		}
+	}
+	return key
+}
+
+// timeKeyLayout has one width for all times in UTC.
+const timeKeyLayout = "2006-01-02T15:04:05.000000000"
 
 func timeKey(v time.Time) string {
 	if v.IsZero() {
 		return ""
 	}
-	return v.UTC().Format("2006-01-02T15:04:05.000000000")
+	return v.UTC().Format(timeKeyLayout)
 }
 
 // Compare compares two keys: it is negative if a resource with the first one

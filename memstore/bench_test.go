@@ -2,7 +2,9 @@ package memstore
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/usherkit/scim"
 )
@@ -117,5 +119,73 @@ func BenchmarkList(b *testing.B) {
 				must(s.List(ctx, q))
 			}
 		})
+	}
+}
+
+// A page costs the same wherever it begins: the first one and the 9,000th of a
+// million users are asked for in turns.
+func BenchmarkCursor(b *testing.B) {
+	size := 1_000_000
+	if testing.Short() {
+		size = 20_000
+	}
+	s := new(Store)
+	fill(b, s, size)
+	first := scim.Query{Type: "User", Limit: 100}
+	before, far := first, first
+	before.Offset = size/10*9 - 100
+	far.After = must(s.List(ctx, before)).Next
+	if page := must(s.List(ctx, far)); page.Resources[0].User().UserName != numbered(size/10*9).UserName {
+		b.Fatalf("the far page begins with %s", page.Resources[0].User().UserName)
+	}
+	runtime.GC()
+	b.ReportAllocs()
+	var took [2]time.Duration // the least, of a hundred pages: the machine has more to do than this
+	batches := 0
+	for b.Loop() {
+		for i, q := range []scim.Query{first, far} {
+			start := time.Now()
+			for range 100 {
+				must(s.List(ctx, q))
+			}
+			if d := time.Since(start); batches == 0 || d < took[i] {
+				took[i] = d
+			}
+		}
+		batches++
+	}
+	ratio := float64(took[1]) / float64(took[0])
+	b.ReportMetric(ratio, "far/first")
+	if batches >= 100 && ratio > 1.5 {
+		b.Errorf("page %d takes %.2f times as long as page 1, want at most 1.5", size/1000*9, ratio)
+	}
+}
+
+// A sorted page takes one look at each resource.
+func BenchmarkSortedCursor(b *testing.B) {
+	size := 100_000
+	if testing.Short() {
+		size = 2_000
+	}
+	s := new(Store)
+	for i := range size { // not in the order of the names
+		create(b, s, "User", userChange(numbered(i*7919%size)))
+	}
+	for _, by := range []string{"userName", "name.familyName", "meta.lastModified"} {
+		q := scim.Query{Type: "User", Limit: 100, Sort: must(users.ParseSort(by, "descending"))}
+		before, far := q, q
+		before.Offset = size/10*9 - 100
+		far.After = must(s.List(ctx, before)).Next
+		for _, row := range []struct {
+			name string
+			q    scim.Query
+		}{{"first", q}, {"far", far}} {
+			b.Run(by+"/"+row.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					must(s.List(ctx, row.q))
+				}
+			})
+		}
 	}
 }

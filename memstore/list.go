@@ -1,79 +1,82 @@
 package memstore
 
 import (
-	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sort"
 	"strconv"
 
 	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/least"
 )
 
 // List implements scim.Store. A filter that requires a value of a Key, of id,
 // of members.value or of groups.value is answered from an index; any other
 // filter is matched against each resource of the type, with no lock held. A
-// page in the order of creation is found by its place; any other order sorts
-// all matches.
+// page of all of them in the order of creation is found by its place, in no more
+// time for being far down.
 func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	q.Offset, q.Limit = max(q.Offset, 0), max(q.Limit, 0)
 	s.mu.RLock()
+	after, err := s.numberAt(q.After)
 	t := s.tenants[q.Tenant]
-	if t == nil || t.types[q.Type] == nil {
+	if err != nil || t == nil || t.types[q.Type] == nil {
 		s.mu.RUnlock()
+		if err != nil {
+			return nil, err
+		}
 		return &scim.Page{}, nil
 	}
 	in := t.types[q.Type]
 	if q.Filter == nil && q.Sort.IsZero() {
 		defer s.mu.RUnlock()
-		return s.page(t, in, q)
+		return s.page(t, in, after, q), nil
 	}
 	found, sorted := in.narrow(t, q.Filter)
 	s.mu.RUnlock()
 	if !sorted {
 		slices.SortFunc(found, byNumber)
 	}
-	return s.match(ctx, t, found, q)
+	return s.match(ctx, t, found, after, q)
 }
 
 // place is where a record stands in the order of creation, as text.
 func (rec *record) place() string { return strconv.FormatUint(rec.number, 36) }
 
-func numberOf(p scim.Place) (uint64, error) {
+// numberAt returns the number of the record that stood in a place; 0 is before
+// all.
+func (c *contents) numberAt(p scim.Place) (uint64, error) {
+	if p.IsZero() {
+		return 0, nil
+	}
 	n, err := strconv.ParseUint(p.At, 36, 64)
-	if err != nil {
+	if err != nil || n > c.created {
 		return 0, scim.Errorf(scim.ErrInvalidCursor, "there is no such place")
 	}
 	return n, nil
 }
 
 // page returns a page of everything.
-func (s *Store) page(t *tenant, in *collection, q scim.Query) (*scim.Page, error) {
+func (s *Store) page(t *tenant, in *collection, after uint64, q scim.Query) *scim.Page {
 	page := &scim.Page{Total: len(in.order)}
-	from := min(max(q.Offset, 0), len(in.order))
-	if !q.After.IsZero() {
-		after, err := numberOf(q.After)
-		if err != nil {
-			return nil, err
-		}
-		from = sort.Search(len(in.order), func(i int) bool { return in.order[i].number > after })
+	rest := in.order[sort.Search(len(in.order), func(i int) bool { return in.order[i].number > after }):]
+	rest = rest[min(q.Offset, len(rest)):]
+	shown := rest[:min(q.Limit, len(rest))]
+	if len(shown) == 0 {
+		return page
 	}
-	window := in.order[from:]
-	more := len(window)
-	window = window[:min(max(q.Limit, 0), len(window))]
-	if len(window) == 0 {
-		return page, nil
+	if len(shown) < len(rest) {
+		page.Next = scim.Place{At: shown[len(shown)-1].place()}
 	}
-	if len(window) < more {
-		page.Next = scim.Place{At: window[len(window)-1].place()}
-	}
-	page.Resources = make([]*scim.Resource, len(window))
-	for i, rec := range window {
+	page.Resources = make([]*scim.Resource, len(shown))
+	for i, rec := range shown {
 		page.Resources[i] = s.project(t, rec, rec.resource.Load(), q.Projection)
 	}
-	return page, nil
+	return page
 }
 
 // candidates are records that may match a filter: the first, if it is not nil,
@@ -131,20 +134,22 @@ type match struct {
 }
 
 // match returns the page of those records that match the filter.
-func (s *Store) match(ctx context.Context, t *tenant, records []*record, q scim.Query) (*scim.Page, error) {
-	page := &scim.Page{}
-	var shown []match // what may be on the page, and one more
-	var after uint64
-	if !q.After.IsZero() {
-		var err error
-		if after, err = numberOf(q.After); err != nil {
-			return nil, err
+func (s *Store) match(ctx context.Context, t *tenant, records []*record, after uint64, q scim.Query) (*scim.Page, error) {
+	compare := func(a, b match) int {
+		if c := q.Sort.Compare(a.key, b.key); c != 0 {
+			return c
 		}
+		return byNumber(a.rec, b.rec)
 	}
-	follows := func(m match) bool {
-		return q.After.IsZero() || cmp.Or(q.Sort.Compare(m.key, q.After.Key), cmp.Compare(m.rec.number, after)) > 0
+	from := match{rec: &record{number: after}, key: q.After.Key}
+	page, matches, sorts := &scim.Page{}, []match(nil), !q.Sort.IsZero()
+	follow := 0 // how many come after q.After
+	// In another order than that of creation, those before the page are kept
+	// as well: only the last match shows which they are.
+	sorted := least.Window[match]{Size: q.Offset + q.Limit + 1, Compare: compare}
+	if sorted.Size <= 0 {
+		sorted.Size = math.MaxInt
 	}
-	seen := 0
 
 	// The filter sees each resource with its sets, whatever the page wants.
 	// One copy serves for all.
@@ -169,33 +174,33 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, q scim.
 			continue
 		}
 		page.Total++
+		if q.Limit == 0 {
+			continue
+		}
 		m := match{rec, r, q.Sort.Key(r)}
-		switch {
-		case !follows(m):
-		case !q.Sort.IsZero():
-			shown = append(shown, m)
-		default:
-			if seen++; seen > q.Offset && len(shown) <= q.Limit {
-				shown = append(shown, m)
-			}
+		if !q.After.IsZero() && compare(m, from) <= 0 {
+			continue
+		}
+		if sorts {
+			sorted.Add(m)
+		} else if follow++; follow > q.Offset && len(matches) <= q.Limit {
+			matches = append(matches, m)
 		}
 	}
-	if !q.Sort.IsZero() {
-		slices.SortFunc(shown, func(a, b match) int {
-			return cmp.Or(q.Sort.Compare(a.key, b.key), byNumber(a.rec, b.rec))
-		})
-		shown = shown[min(max(q.Offset, 0), len(shown)):]
+	if sorts {
+		matches = sorted.All()
+		matches = matches[min(q.Offset, len(matches)):]
 	}
-	n := min(max(q.Limit, 0), len(shown))
-	if 0 < n && n < len(shown) {
-		last := shown[n-1]
+	shown := matches[:min(q.Limit, len(matches))]
+	if 0 < len(shown) && len(shown) < len(matches) {
+		last := shown[len(shown)-1]
 		page.Next = scim.Place{Key: last.key, At: last.rec.place()}
 	}
 	if q.Projection != (scim.Projection{}) {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
 	}
-	for _, m := range shown[:n] {
+	for _, m := range shown {
 		page.Resources = append(page.Resources, s.project(t, m.rec, m.r, q.Projection))
 	}
 	return page, nil
