@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -12,13 +11,9 @@ import (
 	"github.com/usherkit/scim/internal/jsontext"
 )
 
-const (
-	bulkIDPrefix = "bulkId:"
-
-	// bulkRun is how many operations share a transaction where the Store has
-	// them: enough to make the commit cheap, few enough to hold no lock long.
-	bulkRun = 200
-)
+// bulkRun is how many operations share a transaction where the Store has them:
+// enough to make the commit cheap, few enough to hold no lock long.
+const bulkRun = 200
 
 // A bulkOperation is one operation of a bulk request (RFC 7644 §3.7) and what
 // has come of it.
@@ -27,15 +22,21 @@ type bulkOperation struct {
 	bulkID       string
 	version      string
 	data         []byte
-	refs         []string // the bulkIds in the path and the data
-	bad          error    // why it cannot be tried
+	typ          *ResourceType // that the path names
+	target       string        // the id in the path, or a reference
+	refs         []string      // the bulkIds in the path and the data
+	bad          error         // why it cannot be tried
 
+	outcome
+}
+
+// outcome is what has come of an operation.
+type outcome struct {
 	begun, done bool
 	open        int              // references that are still to be added
 	awaited     []*bulkOperation // that are to refer to this one
 	failure     *failure
 	status      int
-	location    []byte // URL, safe in JSON
 	id          string // of the resource, once it is there
 	etag        string
 }
@@ -51,6 +52,7 @@ type bulk struct {
 	failOnErrors int
 	errors       int
 	ran          []*bulkOperation // since the last commit
+	flat         bool             // the Store cannot undo one operation within a transaction
 }
 
 // bulk answers POST to /Bulk. Each operation is what the single request would
@@ -75,7 +77,9 @@ func (h *Handler) bulk(req *request) (response, error) {
 
 // openBulk reads a BulkRequest. What is wrong with one operation fails that one.
 func (h *Handler) openBulk(req *request) (*bulk, error) {
-	m, err := openMessage(req.body, bulkSchemaURI, h.decoding(req))
+	o := h.decoding(req)
+	o.maxDepth += 3 // around data, which may be what it is in a request of its own
+	m, err := openMessage(req.body, bulkSchemaURI, o, "schemas", "Operations", "failOnErrors")
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 		if len(b.ops) == h.options.MaxBulk {
 			return nil, Errorf(ErrTooLarge, "more than %d operations in one request (maxOperations)", h.options.MaxBulk)
 		}
-		b.ops = append(b.ops, readBulkOperation(src, &req.dialect))
+		b.ops = append(b.ops, h.readOperation(src, &req.dialect))
 	}
 	for i := range b.ops {
 		o := &b.ops[i]
@@ -109,85 +113,67 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 	return b, nil
 }
 
-func readBulkOperation(src []byte, d *dialect) (o bulkOperation) {
+func (h *Handler) readOperation(src []byte, d *dialect) (o bulkOperation) {
 	if src[0] != '{' {
 		o.bad = Errorf(ErrInvalidSyntax, "an operation must be an object")
 		return o
 	}
 	m := message{src, d}
-	for _, f := range []struct {
-		name string
-		to   *string
-	}{{"method", &o.method}, {"path", &o.path}, {"bulkId", &o.bulkID}, {"version", &o.version}} {
-		text, err := m.text(f.name)
+	names := []string{"method", "path", "bulkId", "version", "data"}
+	o.bad = m.only(names...)
+	values := m.members(names...)
+	for i, to := range []*string{&o.method, &o.path, &o.bulkID, &o.version} {
+		text, err := textIn(values[i], names[i])
 		if err != nil && o.bad == nil {
 			o.bad = err
 		}
-		*f.to = deref(text)
+		*to = deref(text)
 	}
 	o.method = strings.ToUpper(o.method)
-	o.data = m.member("data")
-	o.refs = bulkRefs(o.data, nil)
-	if _, ref, ok := strings.Cut(o.path, "/"+bulkIDPrefix); ok {
-		o.refs = append(o.refs, ref)
+	o.path = strings.Trim(o.path, "/")
+	o.data = values[4]
+	if o.bad == nil {
+		o.bad = h.checkOperation(&o)
 	}
-	switch o.method {
-	case http.MethodPost, http.MethodPut, http.MethodPatch:
-		if o.bad == nil && o.data == nil {
-			o.bad = Errorf(ErrInvalidSyntax, "%s needs data", o.method)
-		}
-		if o.bad == nil && o.method == http.MethodPost && o.bulkID == "" {
-			o.bad = Errorf(ErrInvalidSyntax, "POST needs a bulkId")
-		}
-	case http.MethodDelete:
-	default:
-		if o.bad == nil {
-			o.bad = Errorf(ErrInvalidSyntax, "method must be POST, PUT, PATCH or DELETE, not %q", clip(o.method))
+	if o.bad == nil {
+		o.refs = refsIn(o.data, o.method == http.MethodPatch)
+		if ref, ok := strings.CutPrefix(o.target, bulkIDPrefix); ok && !slices.Contains(o.refs, ref) {
+			o.refs = append(o.refs, ref)
 		}
 	}
 	return o
 }
 
-// nextRef finds the next reference to a bulkId in JSON: bulkId: after a quote
-// and up to the next, which in the filter of a path are escaped.
-func nextRef(src []byte, at int) (from, to int) {
-	for at < len(src) {
-		i := bytes.Index(src[at:], []byte(bulkIDPrefix))
-		if i < 0 {
-			break
+// checkOperation finds what an operation is on, and what is wrong with it
+// whatever the others do.
+func (h *Handler) checkOperation(o *bulkOperation) error {
+	switch o.method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		if o.data == nil || o.data[0] != '{' {
+			return Errorf(ErrInvalidSyntax, "%s needs data, an object", o.method)
 		}
-		from = at + i
-		at = from + len(bulkIDPrefix)
-		if end := bytes.IndexAny(src[at:], `"\`); end > 0 && from > 0 && src[from-1] == '"' {
-			return from, at + end
-		}
+	case http.MethodDelete:
+	default:
+		return Errorf(ErrInvalidSyntax, "method must be POST, PUT, PATCH or DELETE, not %q", clip(o.method))
 	}
-	return -1, -1
-}
-
-func bulkRefs(data []byte, refs []string) []string {
-	for from, to := nextRef(data, 0); from >= 0; from, to = nextRef(data, to) {
-		if ref := string(data[from+len(bulkIDPrefix) : to]); !slices.Contains(refs, ref) {
-			refs = append(refs, ref)
-		}
+	var endpoint string
+	endpoint, o.target, _ = strings.Cut(o.path, "/")
+	o.typ = h.endpoints[endpoint]
+	switch {
+	case o.path == "":
+		return Errorf(ErrInvalidSyntax, "path is missing")
+	case o.typ == nil && h.isEndpoint(endpoint) || o.target == endpointSearch:
+		return Errorf(ErrMethodNotAllowed, "path: an operation is on the endpoint of a type or on a resource, not on %q", clip(o.path))
+	case o.typ == nil || strings.Contains(o.target, "/") && !strings.HasPrefix(o.target, bulkIDPrefix):
+		return Errorf(ErrNotFound, "path: there is no endpoint %q", clip(o.path))
+	case o.typ.def.ReadOnly:
+		return Errorf(ErrMethodNotAllowed, "path: resources of the type %s are read-only", o.typ.def.Name)
+	case (o.method == http.MethodPost) != (o.target == ""):
+		return Errorf(ErrMethodNotAllowed, "path: %s is not for %q: POST is for the endpoint of a type, all else for a resource", o.method, clip(o.path))
+	case o.method == http.MethodPost && o.bulkID == "":
+		return Errorf(ErrInvalidSyntax, "POST needs a bulkId")
 	}
-	return refs
-}
-
-// resolved returns the data with ids in place of the references.
-func (b *bulk) resolved(data []byte) []byte {
-	var out []byte
-	last := 0
-	for from, to := nextRef(data, 0); from >= 0; from, to = nextRef(data, to) {
-		if o := b.byID[string(data[from+len(bulkIDPrefix):to])]; o != nil && o.id != "" {
-			out = append(append(out, data[last:from]...), o.id...)
-			last = to
-		}
-	}
-	if out == nil {
-		return data
-	}
-	return append(out, data[last:]...)
+	return nil
 }
 
 func (b *bulk) stopped() bool {
@@ -198,10 +184,11 @@ func (b *bulk) stopped() bool {
 // and can undo one operation within it. If the whole cannot be committed, each
 // is done for itself.
 func (b *bulk) together(from, to int) error {
-	if t, ok := b.h.store.(Transactor); ok {
+	if t, ok := b.h.store.(Transactor); ok && !b.flat {
 		h, errs := b.h, b.errors
 		err := t.InTx(b.req.ctx, func(ctx context.Context, tx Store) error {
 			if _, nests := tx.(Transactor); !nests {
+				b.flat = true
 				return errFlat
 			}
 			b.undo(errs)
@@ -226,15 +213,16 @@ var errFlat = errors.New("scim: the Store has no transactions within transaction
 // undo forgets the operations of a run that was not committed.
 func (b *bulk) undo(errors int) {
 	for _, o := range b.ran {
-		*o = bulkOperation{method: o.method, path: o.path, bulkID: o.bulkID, version: o.version, data: o.data, refs: o.refs, bad: o.bad}
+		o.outcome = outcome{}
 	}
 	b.ran, b.errors = nil, errors
 }
 
-// over returns a Handler that does the same with another Store.
-func (h *Handler) over(store Store) *Handler {
+// over returns a Handler that does the same with the Store of a transaction. It
+// waits for no turn: who has it may be waiting for the transaction.
+func (h *Handler) over(tx Store) *Handler {
 	inside := *h
-	inside.store = store
+	inside.store, inside.turns = tx, nil
 	return &inside
 }
 
@@ -268,6 +256,7 @@ func (b *bulk) do(o *bulkOperation) {
 		if !other.begun {
 			if b.do(other); b.stopped() {
 				o.begun = false // not reached
+				b.close(o)
 				return
 			}
 		}
@@ -284,7 +273,7 @@ func (b *bulk) do(o *bulkOperation) {
 	if err == nil && len(open) > 0 {
 		err = b.createOpen(o, open)
 	} else if err == nil {
-		err = b.request(o, o.method, b.resolved(o.data))
+		err = b.request(o, o.method, b.resolved(o))
 	}
 	if err != nil {
 		b.fail(o, err)
@@ -293,10 +282,19 @@ func (b *bulk) do(o *bulkOperation) {
 	b.close(o)
 }
 
+// resolved returns the data with ids in place of the references to resources
+// that are there.
+func (b *bulk) resolved(o *bulkOperation) []byte {
+	return rewriteRefs(o.data, o.method == http.MethodPatch, func(ref string) (id string, ok bool) {
+		other := b.byID[ref]
+		return other.id, other.id != "" // do has seen to it that there is one
+	})
+}
+
 // createOpen creates a resource of a circle without what refers to resources
 // that are not there yet.
 func (b *bulk) createOpen(o *bulkOperation, open []string) error {
-	data, left := b.without(b.resolved(o.data))
+	data, left := withoutRefs(b.resolved(o))
 	if left {
 		return Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: it is needed at once and refers back", clip(open[0]))
 	}
@@ -311,109 +309,65 @@ func (b *bulk) createOpen(o *bulkOperation, open []string) error {
 	return nil
 }
 
-// close adds the references to a resource that is there now.
+// close makes the resources that waited for this one what they were to be.
 func (b *bulk) close(o *bulkOperation) {
+	there := o.id != "" && o.failure == nil
 	for _, a := range o.awaited {
-		if a.open--; a.open > 0 || a.failure != nil {
+		if a.open--; a.failure != nil || there && a.open > 0 {
 			continue
 		}
-		err := error(Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: that operation failed", clip(o.bulkID)))
-		if o.failure == nil {
-			patch := append(append([]byte(`{"schemas":["`+patchSchemaURI+`"],"Operations":[{"op":"add","value":`), b.resolved(a.data)...), "}]}"...)
-			created := a.status
-			err = b.request(a, http.MethodPatch, patch)
-			a.status = created
+		err := error(Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: that operation failed, or was not reached", clip(o.bulkID)))
+		if there {
+			err = b.request(a, http.MethodPut, b.resolved(a))
 		}
-		if err != nil {
+		if err == nil {
+			continue
+		}
+		b.fail(a, err)
+		if err := b.request(a, http.MethodDelete, nil); err != nil && !errors.Is(err, ErrNotFound) { // it is done whole or not at all
 			b.fail(a, err)
-			if undo := b.request(a, http.MethodDelete, nil); undo != nil { // it is done whole or not at all
-				b.fail(a, undo)
-				b.errors--
-			}
+			b.errors--
 		}
 	}
 	o.awaited = nil
 }
 
-// without returns JSON without the values that still hold a reference: an
-// element of an array, or a member of an object. It reports whether one was left
-// because it is no part of either.
-func (b *bulk) without(src []byte) (out []byte, left bool) {
-	switch from, _ := nextRef(src, 0); {
-	case from < 0:
-		return src, false
-	case src[0] == '[':
-		out = append(out, '[')
-		walk := jsontext.NewArray(src)
-		for v, ok := walk.Next(); ok; v, ok = walk.Next() {
-			if v, drop := b.without(v); !drop {
-				if len(out) > 1 {
-					out = append(out, ',')
-				}
-				out = append(out, v...)
-			}
-		}
-		return append(out, ']'), false
-	case src[0] == '{':
-		out = append(out, '{')
-		walk := jsontext.NewObject(src)
-		for name, v, ok := walk.Next(); ok; name, v, ok = walk.Next() {
-			v, drop := b.without(v)
-			if drop && named(name, "value") {
-				return nil, true // an element without its value is none
-			}
-			if !drop {
-				if len(out) > 1 {
-					out = append(out, ',')
-				}
-				out = append(append(append(out, name...), ':'), v...)
-			}
-		}
-		return append(out, '}'), false
-	}
-	return nil, true
-}
-
-// request carries out an operation as the single request would be.
+// request carries out an operation as the single request would be; or, with
+// another method, what completes or undoes a POST.
 func (b *bulk) request(o *bulkOperation, method string, data []byte) error {
-	path := strings.Trim(o.path, "/")
-	endpoint, id, _ := strings.Cut(path, "/")
+	id, ifMatch := o.target, o.version
 	if ref, ok := strings.CutPrefix(id, bulkIDPrefix); ok {
-		id = b.byID[ref].id // do has seen to it
+		id = b.byID[ref].id
+	}
+	switch {
+	case method != o.method:
+		id, ifMatch = o.id, ""
+	case o.method != http.MethodPost:
+		o.id = id
 	}
 	req := &request{
-		ctx: b.ctx, method: method, principal: b.req.principal, base: b.req.base, mount: b.req.mount, path: path,
-		typ: b.h.endpoints[endpoint], id: id, body: data, ifMatch: o.version, dialect: dialect{strict: b.req.dialect.strict},
+		ctx: b.ctx, method: method, principal: b.req.principal, base: b.req.base, mount: b.req.mount, path: o.path,
+		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, dialect: dialect{strict: b.req.dialect.strict},
 	}
-	var answer verb
-	switch {
-	case req.typ == nil || strings.Contains(id, "/") || id == endpointSearch:
-		return Errorf(ErrNotFound, "path: there is no endpoint %q", clip(o.path))
-	case o.method == http.MethodPost && id != "", o.method != http.MethodPost && id == "":
-		return Errorf(ErrMethodNotAllowed, "path: %s is not for %q: POST is for the endpoint of a type, all else for a resource", o.method, clip(o.path))
-	case method == http.MethodPost:
+	answer := (*Handler).delete
+	switch method {
+	case http.MethodPost:
 		answer = (*Handler).create
-	case method == http.MethodPut:
+	case http.MethodPut:
 		answer = (*Handler).replace
-	case method == http.MethodPatch:
+	case http.MethodPatch:
 		answer = (*Handler).patch
-	default:
-		answer = (*Handler).delete
-	}
-	if method != o.method { // of what the operation created
-		req.id, req.ifMatch = o.id, ""
-	}
-	if o.method != http.MethodPost {
-		o.location = b.h.location(req, req.id)
 	}
 	got, err := answer(b.h, req)
 	b.req.dialect.fired |= req.dialect.fired
 	if err != nil {
 		return err
 	}
-	o.status = got.status
+	if method == o.method {
+		o.status = got.status
+	}
 	if r := got.resource; r != nil {
-		o.id, o.location = r.ID, b.h.location(req, r.ID)
+		o.id = r.ID
 		if r.Version != "" {
 			o.etag = `W/"` + string(appendVersion(nil, r)) + `"`
 		}
@@ -421,10 +375,21 @@ func (b *bulk) request(o *bulkOperation, method string, data []byte) error {
 	return nil
 }
 
-// location returns the URL of a resource, safe in JSON.
-func (h *Handler) location(req *request, id string) []byte {
-	out := append(append(append([]byte(nil), req.base...), '/'), req.typ.def.Endpoint...)
-	return appendPathSegment(append(out, '/'), id)
+// appendLocation appends the URL of the resource that the operation is on, safe
+// in JSON.
+func (b *bulk) appendLocation(dst []byte, o *bulkOperation) []byte {
+	dst = append(dst, b.req.base...)
+	path := o.path
+	switch {
+	case o.method == http.MethodPost:
+		path += "/" + o.id
+	case o.id != "": // the path may have a reference
+		path = o.typ.def.Endpoint + "/" + o.id
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		dst = appendPathSegment(append(dst, '/'), segment)
+	}
+	return dst
 }
 
 // fail records that an operation failed, and logs it like the single request.
@@ -434,7 +399,7 @@ func (b *bulk) fail(o *bulkOperation, err error) {
 	b.errors++
 	req := *b.req
 	req.method = o.method
-	b.h.log(&req, b.req.mount+"/"+strings.Trim(o.path, "/"), f, err)
+	b.h.log(&req, b.req.mount+"/"+clip(o.path), f, err)
 }
 
 // render writes the BulkResponse (RFC 7644 §3.7.3): the results in the order of
@@ -455,8 +420,8 @@ func (b *bulk) render() []byte {
 		if o.bulkID != "" {
 			out = jsontext.AppendQuote(append(out, `,"bulkId":`...), o.bulkID)
 		}
-		if o.location != nil && (o.failure == nil || o.method != http.MethodPost) {
-			out = append(append(append(out, `,"location":"`...), o.location...), '"')
+		if o.path != "" && (o.failure == nil || o.method != http.MethodPost) {
+			out = append(b.appendLocation(append(out, `,"location":"`...), o), '"')
 		}
 		if o.failure != nil {
 			out = append(strconv.AppendInt(append(out, `,"status":"`...), int64(o.failure.status), 10), `","response":`...)

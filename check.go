@@ -101,7 +101,7 @@ func missing(path string) error { return Errorf(ErrInvalidValue, "%s is required
 // ones; active, whose loss would let somebody in (RFC 7644 §3.5.1).
 func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
 	body := record{t.root, entriesOf(in.document.raw)}
-	if err := body.inherit(&record{t.root, entriesOf(old.raw)}); err != nil {
+	if err := body.inherit(&record{t.root, entriesOf(old.raw)}, in.named); err != nil {
 		return Document{}, err
 	}
 	if t.active != nil && !in.active {
@@ -111,21 +111,23 @@ func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
 	return body.document(), nil
 }
 
-func (o *record) inherit(old *record) error {
+// inherit takes over from old. What is named and not there was cleared.
+func (o *record) inherit(old *record, named []*node) error {
 	for _, f := range old.fields {
 		n := o.n.byName[f.name]
 		if n == nil {
 			continue
 		}
 		now := o.get(n)
+		cleared, _ := names(named, n)
 		switch fixed := n.attr != nil && n.attr.Mutability == Immutable; {
 		case fixed && now != "" && now != f.raw:
 			return immutable(n)
-		case fixed, n.readOnly, n.attr != nil && now == "" && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly):
+		case fixed, n.readOnly, n.neverShown() && now == "" && !cleared:
 			o.set(n, f.raw)
 		case !n.multi && len(n.children) > 0:
 			inner, was := openRecord(n, now), openRecord(n, f.raw)
-			if err := inner.inherit(&was); err != nil {
+			if err := inner.inherit(&was, named); err != nil {
 				return err
 			}
 			o.set(n, inner.String())

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 )
 
 // A cursor (RFC 9865) names the place where each share of a plan goes on, sealed
@@ -18,12 +19,15 @@ type cursor struct {
 	At    []resume // one for each share
 }
 
-// resume is where a share goes on: at the beginning, after a resource, or not at
-// all.
+// resume is where a share goes on: at the beginning, after a place, or not at
+// all. The place is bytes, for what a Store chooses need not be UTF-8.
 type resume struct {
-	After Place
-	Done  bool `json:",omitempty"`
+	Key, At []byte `json:",omitempty"`
+	Done    bool   `json:",omitempty"`
 }
+
+// cursorText is strict: one cursor has one spelling.
+var cursorText = base64.RawURLEncoding.Strict()
 
 // newSeal makes the cipher of cursors. The nonces are taken from what is
 // sealed, with the second key: equal cursors look equal, and no two others
@@ -47,7 +51,7 @@ func (h *Handler) sealCursor(q *plan) (string, error) {
 	c := cursor{Count: q.count}
 	last := true
 	for _, p := range q.shares {
-		c.At = append(c.At, resume{p.query.After, p.done})
+		c.At = append(c.At, resume{[]byte(p.query.After.Key), []byte(p.query.After.At), p.done})
 		last = last && p.done
 	}
 	if last || q.limit == 0 {
@@ -58,7 +62,7 @@ func (h *Handler) sealCursor(q *plan) (string, error) {
 		return "", err
 	}
 	nonce := derive(h.options.CursorKey, "nonce"+string(text)+string(q.binding))[:h.seal.NonceSize()]
-	return base64.RawURLEncoding.EncodeToString(h.seal.Seal(nonce, nonce, text, q.binding)), nil
+	return cursorText.EncodeToString(h.seal.Seal(nonce, nonce, text, q.binding)), nil
 }
 
 // openCursor puts the shares of the plan where the cursor says. One message
@@ -69,11 +73,11 @@ func (h *Handler) openCursor(sealed string, q *plan) error {
 		return nil
 	}
 	invalid := Errorf(ErrInvalidCursor, "the cursor is not valid for this query: begin again without it")
-	raw, err := base64.RawURLEncoding.DecodeString(sealed)
-	if n := h.seal.NonceSize(); err != nil || len(raw) < n {
+	raw, err := cursorText.DecodeString(sealed)
+	n := h.seal.NonceSize()
+	if err != nil || len(raw) < n || strings.ContainsAny(sealed, "\r\n") { // which the decoder skips
 		return invalid
 	}
-	n := h.seal.NonceSize()
 	text, err := h.seal.Open(nil, raw[:n], raw[n:], q.binding)
 	if err != nil {
 		return invalid
@@ -86,7 +90,7 @@ func (h *Handler) openCursor(sealed string, q *plan) error {
 		return Errorf(ErrInvalidCount, "count must be the one that the first page was asked for with")
 	}
 	for i, p := range q.shares {
-		p.query.After, p.done = c.At[i].After, c.At[i].Done
+		p.query.After, p.done = Place{string(c.At[i].Key), string(c.At[i].At)}, c.At[i].Done
 	}
 	return nil
 }

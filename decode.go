@@ -3,6 +3,7 @@ package scim
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ type decodeOptions struct {
 	// onePrimary refuses a second primary element whatever the dialect, as in
 	// the value of a PATCH, where the last operation is to win.
 	onePrimary bool
+
+	// readOnly takes read-only attributes too: the application sets them.
+	readOnly bool
 }
 
 const defaultMaxDepth = 32
@@ -30,7 +34,7 @@ const defaultMaxDepth = 32
 type decoded struct {
 	document Document
 	members  []Member
-	named    []*node // the top-level attributes the body names, where the type has hidden ones
+	named    []*node // the attributes the body names, of complex ones the parts, where the type has hidden ones
 	active   bool    // the body names active, if only to say null
 }
 
@@ -185,7 +189,7 @@ func (c *decoder) where() string {
 func (c *decoder) secret() bool {
 	at := c.from
 	for _, step := range c.trail {
-		if at = at.children[step.rank]; at.attr != nil && (at.attr.Returned == ReturnedNever || at.attr.Mutability == WriteOnly) {
+		if at = at.children[step.rank]; at.neverShown() {
 			return true
 		}
 	}
@@ -313,7 +317,7 @@ func (c *decoder) member(n *node) error {
 		}
 	case n.place == inMembers:
 		err = c.members(n)
-	case n.readOnly || n.place != inDocument || n.name == "$ref" && n.parent.serverRef:
+	case n.readOnly && !c.readOnly || n.place != inDocument || n.name == "$ref" && n.parent.serverRef:
 		err = c.skip() // RFC 7644 §3.3: ignored
 	default:
 		c.dst = append(append(append(c.dst, ',', '"'), n.name...), '"', ':')
@@ -326,7 +330,18 @@ func (c *decoder) member(n *node) error {
 		c.dst = c.dst[:start]
 	}
 	c.parts = append(c.parts, part{int32(n.rank), int32(start), int32(len(c.dst))})
+	c.note(n, present)
 	return nil
+}
+
+// note remembers that the body names an attribute, where the type has any that
+// are not always shown. Of an object with anything in it the parts are noted.
+func (c *decoder) note(n *node, present bool) {
+	inParts := present && (n.kind == kindComplex || n.kind == kindExtension)
+	if c.t == nil || len(c.t.hidden) == 0 || inParts || slices.Contains(c.out.named, n) {
+		return
+	}
+	c.out.named = append(c.out.named, n)
 }
 
 // close puts the parts of an object in the schema's order and its braces
@@ -344,7 +359,7 @@ func (c *decoder) close(n *node, open, first int) (bool, error) {
 		}
 	}
 	if c.t != nil && n == c.t.root {
-		c.note(parts)
+		c.out.active = c.t.active != nil && slices.ContainsFunc(parts, func(p part) bool { return int(p.rank) == c.t.active.rank })
 	} else if c.hollow(n, parts) {
 		c.dst, c.parts = c.dst[:open], c.parts[:first]
 		return false, nil
@@ -392,17 +407,6 @@ func (c *decoder) hollow(n *node, parts []part) bool {
 		return c.dialect.grants(ruleEmptyString)
 	}
 	return false
-}
-
-// note remembers what a later step wants to know of the body.
-func (c *decoder) note(parts []part) {
-	for _, p := range parts {
-		n := c.t.root.children[p.rank]
-		c.out.active = c.out.active || n == c.t.active
-		if len(c.t.hidden) > 0 {
-			c.out.named = append(c.out.named, n)
-		}
-	}
 }
 
 func (c *decoder) finish(parts []part) Document {

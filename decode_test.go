@@ -255,6 +255,28 @@ func TestManyElementsAreDistinct(t *testing.T) {
 	}
 }
 
+// TestReferences: R-013, a reference is a URI, absolute or relative. What else a
+// tolerated client sends is kept as it is.
+func TestReferences(t *testing.T) {
+	user := userType(t)
+	for _, tt := range []struct {
+		url  string
+		isOK bool
+	}{
+		{"https://people.example/ada", true}, {"../Users/7", true}, {"urn:example:7", true}, {"ada.png?size=1#x", true}, {"%41", true},
+		{"my page", false}, {"http://[::1", false}, {"%zz", false}, {"https://münchen.example/", false}, {`a\\b`, false}, {"<a>", false},
+	} {
+		body := []byte(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a","profileUrl":"` + tt.url + `"}`)
+		if _, err := user.decode(body, decodeOptions{dialect: &dialect{strict: true}}); (err == nil) != tt.isOK || err != nil && !errors.Is(err, ErrInvalidValue) {
+			t.Errorf("strict, %q: got %v, want it taken: %v", tt.url, err, tt.isOK)
+		}
+		d := &dialect{}
+		if _, err := user.decode(body, decodeOptions{dialect: d}); err != nil || (len(d.rules()) == 0) != tt.isOK {
+			t.Errorf("tolerant, %q: got %v and the rules %v, want it taken, by a rule unless it is a URI", tt.url, err, d.rules())
+		}
+	}
+}
+
 // TestCutOff: a body that ends anywhere before its end is invalid syntax, with
 // a byte of another kind in its place too.
 func TestCutOff(t *testing.T) {

@@ -3,6 +3,7 @@ package scim
 import (
 	"bytes"
 	"encoding/base64"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +98,7 @@ func (c *decoder) bareValue(n *node) (bool, error) {
 		return false, err
 	}
 	c.dst = append(c.dst, '}')
+	c.note(n.value, true)
 	return true, nil
 }
 
@@ -175,6 +177,9 @@ func (c *decoder) fromString(n *node) (bool, error) {
 		return false, nil
 	}
 	if n.kind == kindString || n.kind == kindReference {
+		if n.kind == kindReference && !isURI(jsontext.Unquote(literal)) && !c.dialect.grants(ruleLooseReference) {
+			return false, c.wrong(n.expectation())
+		}
 		c.dst = jsontext.AppendCanonical(c.dst, literal, plain)
 		c.at = end
 		return true, c.canonicalValue(n, literal)
@@ -212,6 +217,17 @@ func (c *decoder) fromString(n *node) (bool, error) {
 	}
 	c.at = end
 	return true, nil
+}
+
+// isURI reports whether text can be a URI, absolute or relative (RFC 3986).
+func isURI(text string) bool {
+	for i := range len(text) {
+		if b := text[i]; b <= ' ' || b >= 0x7f || strings.IndexByte("\"<>\\^`{|}", b) >= 0 {
+			return false
+		}
+	}
+	_, err := url.Parse(text)
+	return err == nil
 }
 
 // canonicalValue holds strict clients to the values the schema lists

@@ -33,6 +33,7 @@ const (
 	ruleFilterBoolean               // primary eq "True" in a filter or value path: Entra's roles[primary eq "True"]
 	ruleBothProjections             // attributes together with excludedAttributes: attributes wins
 	ruleNoOperations                // a PATCH whose Operations is empty: Microsoft's validator
+	ruleLooseReference              // a reference that is no URI: directories hold addresses as people typed them
 	ruleCount
 )
 
@@ -40,7 +41,7 @@ var ruleNames = [ruleCount]string{
 	"stringBoolean", "stringNumber", "bareNumber", "wrapped", "loneElement", "bareValue", "emptyString", "emptyElement",
 	"secondPrimary", "unknownName", "unknownSchema", "schemasMissing", "messageSchema", "memberCase", "pathKeys",
 	"filteredKeys", "createElement", "removeValue", "readOnlyIgnored", "jsonInValue", "valuePathFilter", "unquoted",
-	"filterBoolean", "bothProjections", "noOperations",
+	"filterBoolean", "bothProjections", "noOperations", "looseReference",
 }
 
 func (r rule) String() string { return ruleNames[r] }

@@ -52,6 +52,9 @@ func newDiscovery(o *Options) (discovery, error) {
 		}},
 		"meta": object{"resourceType": "ServiceProviderConfig", "location": base + "/" + endpointConfig},
 	}
+	if rights := describeRights(o.Types); rights != nil {
+		config["RolesAndEntitlements"] = rights
+	}
 	tolerant, err := json.Marshal(config)
 	if err != nil {
 		return d, err
@@ -71,7 +74,7 @@ func newDiscovery(o *Options) (discovery, error) {
 				continue
 			}
 			o := describeSchema(s)
-			if s == t.def.Schema && s.Attribute("externalId") == nil {
+			if s == t.def.Schema && !t.def.ReadOnly && s.Attribute("externalId") == nil {
 				// Schemas may list common attributes (RFC 7643 §3.1), and Entra's
 				// Schema_Discoverability_Test fails where this one, which it maps
 				// by default, is in none.
@@ -84,6 +87,38 @@ func newDiscovery(o *Options) (discovery, error) {
 		}
 	}
 	return d, nil
+}
+
+// describeRights says which of roles and entitlements can be discovered, and
+// what users may have of them (draft-ietf-scim-roles-entitlements-01 §3.1); nil
+// if neither can.
+func describeRights(types []*ResourceType) object {
+	served := func(uri string) *ResourceType {
+		if i := slices.IndexFunc(types, func(t *ResourceType) bool { return t.def.Schema.ID == uri }); i >= 0 {
+			return types[i]
+		}
+		return nil
+	}
+	roles, entitlements, users := served(RoleSchemaURI), served(EntitlementSchemaURI), served(UserSchemaURI)
+	if roles == nil && entitlements == nil {
+		return nil
+	}
+	describe := func(is bool, attribute, multiple string) object {
+		o := object{"supported": is}
+		if users == nil || users.root.byName[attribute] == nil {
+			return o
+		}
+		n := users.root.byName[attribute]
+		o[multiple], o["primarySupported"], o["typeSupported"] = n.multi, n.primary != nil, n.typ != nil
+		if n.typ != nil && len(n.typ.attr.CanonicalValues) > 0 {
+			o["types"] = n.typ.attr.CanonicalValues
+		}
+		return o
+	}
+	return object{
+		"roles":        describe(roles != nil, "roles", "multipleRolesSupported"),
+		"entitlements": describe(entitlements != nil, "entitlements", "multipleEntitlementsSupported"),
+	}
 }
 
 func schemasOf(extensions []Extension) (out []*Schema) {

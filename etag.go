@@ -12,8 +12,8 @@ import (
 // The groups that a user is shown with are no part of the user: when they
 // change, the Store's version of the user does not. Where they are shown the
 // tag has a digest of them after the version, so that a client that asks with
-// If-None-Match is never left with old ones. If-Match, which is about the
-// user, leaves it out.
+// If-None-Match is never left with old ones. The conditions of a write, which is
+// about the user, leave it out.
 
 const digestLen = len("~01234567")
 
@@ -23,15 +23,19 @@ func appendVersion(dst []byte, r *Resource) []byte {
 	if r.Groups == nil {
 		return dst
 	}
-	sum := fnv.New32a()
+	sum, some := fnv.New32a(), false
 	for m, err := range r.Groups.All() {
 		if err != nil {
 			break // rendering the groups reports it
 		}
+		some = true
 		sum.Write([]byte(m.ID))
 		sum.Write([]byte{0})
 		sum.Write([]byte(m.Display))
 		sum.Write([]byte{0})
+	}
+	if !some { // as where the Store says nil
+		return dst
 	}
 	const hex = "0123456789abcdef"
 	dst = append(dst, '~')
@@ -49,10 +53,9 @@ func (t *ResourceType) storeVersion(version string) string {
 	return version
 }
 
-// precondition reports whether an If-Match header allows a change of the
-// version.
-func (t *ResourceType) precondition(header, version string) bool {
-	return matches(header, func(tag string) bool { return t.storeVersion(tag) == version })
+// names reports whether a header names the version of a resource that there is.
+func (t *ResourceType) names(header, version string) bool {
+	return matches(header, func(tag string) bool { return version != "" && t.storeVersion(tag) == version })
 }
 
 // matches reports whether a header names any version, or one that is.
@@ -103,8 +106,4 @@ func (t *ResourceType) single(header string) bool {
 func (t *ResourceType) opaque(header string) string {
 	tag, _ := nextTag(header)
 	return t.storeVersion(unquote(tag))
-}
-
-func changed(header, version string) error {
-	return Errorf(ErrVersion, "If-Match is %s, but the resource is W/%q now", clip(header), version)
 }

@@ -6,7 +6,30 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+
+	"github.com/usherkit/scim/internal/jsontext"
 )
+
+// takePassword takes the password out of a change: it is for the hooks, and for
+// no Store. What is left may be nothing.
+func (req *request) takePassword(cur *Resource, c Change) Change {
+	n := req.typ.password
+	req.password = ""
+	if n == nil {
+		return c
+	}
+	raw, ok := c.Document.Get(n.name)
+	if !ok {
+		return c
+	}
+	if !req.told {
+		req.password = Secret(jsontext.UnquoteString(raw))
+	}
+	if c.Document = c.Document.with(n, ""); cur != nil && c.Document.Equal(cur.Document) {
+		c.Document, c.Keys = Document{}, nil
+	}
+	return c
+}
 
 // after returns the resource as a change of it will leave it, as far as that
 // can be known before it is stored; nil if the change is of members alone and

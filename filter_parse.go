@@ -158,8 +158,8 @@ func (p *filterParser) term() (Filter, error) {
 	}
 	n, err := p.resolve(name, at)
 	switch {
-	case err != nil && p.several && p.within == nil && !strings.EqualFold(name, "not"):
-		return p.absent()
+	case err != nil && p.several && (p.within == nil || p.within == nowhere) && !strings.EqualFold(name, "not"):
+		return p.absent(at)
 	case err != nil:
 		return nil, err
 	}
@@ -169,27 +169,26 @@ func (p *filterParser) term() (Filter, error) {
 	return p.condition(n, at)
 }
 
+// nowhere is the attribute in whose brackets a parser is where the type does
+// not have it.
+var nowhere = &node{kind: kindComplex}
+
 // absent parses what follows an attribute that the type does not have and
 // another type of the query may have. It has no value here (RFC 7644 §3.4.2.1).
-func (p *filterParser) absent() (Filter, error) {
+func (p *filterParser) absent(at int) (Filter, error) {
 	always := Present{Path{p.t.root.childString("id")}} // which everything has
 	never := Not{always}
 	if p.take('[') {
-		for quoted := false; p.at < len(p.src) && (quoted || p.src[p.at] != ']'); p.at++ {
-			switch p.src[p.at] {
-			case '"':
-				quoted = !quoted
-			case '\\':
-				p.at++
-			}
-		}
-		if !p.take(']') {
-			return nil, p.fail(p.at, `expected "]", found %s`, p.found())
+		if _, err := p.brackets(nowhere, at); err != nil {
+			return nil, err
 		}
 		if p.take('.') {
 			p.name()
 		} else if op, pr := operator(p.peek()); op == "" && !pr {
 			return never, nil
+		}
+		if !p.d.grants(ruleValuePathFilter) {
+			return nil, p.fail(p.at, "expected and, or, or the end after the brackets, found %s", p.found())
 		}
 	}
 	word := p.peek()
@@ -200,11 +199,20 @@ func (p *filterParser) absent() (Filter, error) {
 	if p.at += len(word); pr {
 		return never, nil
 	}
+	if !p.take(' ') && p.at < len(p.src) {
+		return nil, p.fail(p.at, "expected a space and a value after %s, found %s", op, p.found())
+	}
 	p.space()
-	if _, _, err := p.literal(); err != nil {
+	at = p.at
+	text, quoted, err := p.literal()
+	if err != nil {
 		return nil, err
 	}
-	if op == Ne {
+	if end, err := jsontext.Value([]byte(text), 0, 0); !quoted && (err != nil || end < len(text)) && !p.d.grants(ruleUnquoted) {
+		return nil, p.fail(at, "expected a value, found %s", clip(text))
+	}
+	none := text == "" || !quoted && text == "null" // see without
+	if op == Eq && none || op == Ne && !none {
 		return always, nil
 	}
 	return never, nil
@@ -231,6 +239,7 @@ func (p *filterParser) brackets(n *node, at int) (Filter, error) {
 	switch {
 	case p.within != nil:
 		return nil, p.fail(at, "brackets cannot be nested")
+	case n == nowhere:
 	case n.kind != kindComplex && !n.multi, n.parent.kind == kindComplex, n.place == inSchemas, n.place == inMeta:
 		return nil, p.fail(at, "%s takes no condition in brackets", n.path)
 	}

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -20,8 +21,8 @@ type message struct {
 }
 
 // openMessage checks the syntax of a body and that it is the message of the
-// schema.
-func openMessage(body []byte, schema string, o decodeOptions) (message, error) {
+// schema, to which a strict client gives no members but those named, if any are.
+func openMessage(body []byte, schema string, o decodeOptions, names ...string) (message, error) {
 	m := message{body, o.dialect}
 	end, err := jsontext.Value(body, 0, o.maxDepth)
 	if err != nil {
@@ -36,21 +37,45 @@ func openMessage(body []byte, schema string, o decodeOptions) (message, error) {
 	if !isSchema(m.member("schemas"), schema) && !m.dialect.grants(ruleMessageSchema) {
 		return m, Errorf(ErrInvalidSyntax, "schemas must be [%q]", schema)
 	}
-	return m, nil
+	return m, m.only(names...)
+}
+
+// only refuses a strict client's message that has other members.
+func (m message) only(names ...string) error {
+	if len(names) == 0 || !m.dialect.isStrict() {
+		return nil
+	}
+	walk := jsontext.NewObject(m.body)
+	for literal, _, ok := walk.Next(); ok; literal, _, ok = walk.Next() {
+		if name := jsontext.Unquote(literal); !slices.Contains(names, name) {
+			return Errorf(ErrInvalidSyntax, "%q is none of the members %s", clip(name), strings.Join(names, ", "))
+		}
+	}
+	return nil
 }
 
 // member returns a member's value; nil if there is none, or it is null.
-func (m message) member(name string) (value []byte) {
+func (m message) member(name string) []byte {
+	values := m.members(name)
+	return values[0]
+}
+
+// members returns the values of the members of those names, in one walk.
+func (m message) members(names ...string) [][]byte {
+	values := make([][]byte, len(names))
 	walk := jsontext.NewObject(m.body)
 	for literal, v, ok := walk.Next(); ok; literal, v, ok = walk.Next() {
-		if string(literal[1:len(literal)-1]) == name || named(literal, name) && m.dialect.grants(ruleMemberCase) {
-			value = v
+		for i, name := range names {
+			if string(literal[1:len(literal)-1]) != name && (!named(literal, name) || !m.dialect.grants(ruleMemberCase)) {
+				continue
+			}
+			if !isNull(v) {
+				values[i] = v
+			}
+			break
 		}
 	}
-	if value != nil && isNull(value) {
-		return nil
-	}
-	return value
+	return values
 }
 
 // array returns a member that is an array; a message without it is invalid.
@@ -63,8 +88,10 @@ func (m message) array(name string) ([]byte, error) {
 }
 
 // text returns a member that is a string, nil if there is none.
-func (m message) text(name string) (*string, error) {
-	value := m.member(name)
+func (m message) text(name string) (*string, error) { return textIn(m.member(name), name) }
+
+// textIn does the same with a member's value.
+func textIn(value []byte, name string) (*string, error) {
 	switch {
 	case value == nil:
 		return nil, nil
@@ -78,20 +105,22 @@ func (m message) text(name string) (*string, error) {
 // names returns a member that is an array of strings, with commas between them.
 func (m message) names(name string) (string, error) {
 	value := m.member(name)
-	wrong := Errorf(ErrInvalidSyntax, "%s: expected an array of strings, got %s", name, clip(string(value)))
+	wrong := func() error {
+		return Errorf(ErrInvalidSyntax, "%s: expected an array of strings, got %s", name, clip(string(value)))
+	}
 	switch {
 	case value == nil:
 		return "", nil
 	case value[0] == '"' && m.dialect.grants(ruleLoneElement):
 		return jsontext.Unquote(value), nil
 	case value[0] != '[':
-		return "", wrong
+		return "", wrong()
 	}
 	var list []string
 	walk := jsontext.NewArray(value)
 	for v, ok := walk.Next(); ok; v, ok = walk.Next() {
 		if v[0] != '"' {
-			return "", wrong
+			return "", wrong()
 		}
 		list = append(list, jsontext.Unquote(v))
 	}

@@ -2,8 +2,7 @@ package scim
 
 import (
 	"fmt"
-
-	"github.com/usherkit/scim/internal/jsontext"
+	"io"
 )
 
 // PasswordAttribute returns the attribute password of RFC 7643 §4.1.1, which
@@ -20,7 +19,8 @@ func PasswordAttribute() Attribute {
 }
 
 // A Secret is text that must not be kept or shown. Printed, logged or encoded
-// it is redacted; string(s) is the text.
+// it is redacted; string(s) is the text. Package fmt can be made to show it
+// nonetheless: in an unexported field, with %w and %p, and with %s behind a pointer.
 type Secret string
 
 const redacted = "[redacted]"
@@ -28,8 +28,8 @@ const redacted = "[redacted]"
 // String returns a placeholder.
 func (Secret) String() string { return redacted }
 
-// GoString returns a placeholder.
-func (Secret) GoString() string { return redacted }
+// Format prints a placeholder, whatever the verb.
+func (Secret) Format(f fmt.State, verb rune) { io.WriteString(f, redacted) }
 
 // MarshalText returns a placeholder.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
@@ -45,23 +45,4 @@ func (t *ResourceType) linkPassword() error {
 	}
 	t.password = n
 	return nil
-}
-
-// takePassword takes the password out of a change: it is for the hooks, and for
-// no Store. What is left may be nothing.
-func (req *request) takePassword(cur *Resource, c Change) Change {
-	n := req.typ.password
-	req.password = ""
-	if n == nil {
-		return c
-	}
-	raw, ok := c.Document.Get(n.name)
-	if !ok {
-		return c
-	}
-	req.password = Secret(jsontext.UnquoteString(raw))
-	if c.Document = c.Document.with(n, ""); cur != nil && c.Document.Equal(cur.Document) {
-		c.Document, c.Keys = Document{}, nil
-	}
-	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -124,18 +125,29 @@ func (p *Patch) Members() (MemberDelta, bool) {
 func (p *Patch) NeedsMembers() bool { return p.seeMembers }
 
 // named returns the attributes that the patch writes to, where the type has any
-// that are shown to who named them.
+// that are shown to who sent them. Of an object that is set the parts are named.
 func (p *Patch) named() (names []*node) {
 	if len(p.t.hidden) == 0 {
 		return nil
 	}
+	if len(p.members) > 0 {
+		names = append(names, p.t.members)
+	}
 	for i := range p.steps {
 		s := &p.steps[i]
-		if len(s.fields) == 0 {
+		fields := s.fields
+		if s.n.kind == kindComplex && s.value != "" {
+			for element := range elements(s.value) {
+				fields = append(fields, entriesOf(element)...)
+			}
+		}
+		if len(fields) == 0 {
 			names = append(names, s.n)
 		}
-		for _, f := range s.fields {
-			names = append(names, s.n.byName[f.name])
+		for _, f := range fields {
+			if n := s.n.byName[f.name]; !slices.Contains(names, n) {
+				names = append(names, n)
+			}
 		}
 	}
 	return names

@@ -14,7 +14,7 @@ import (
 type projection struct {
 	include bool // paths are all that is wanted; otherwise all that is not
 	paths   []*node
-	sent    []*node // attributes the client sent
+	sent    []*node // attributes the client sent: of complex ones, the sub-attributes
 }
 
 // verdict is what a projection makes of an attribute.
@@ -76,6 +76,11 @@ func (n *node) within(outer *node) bool {
 	return false
 }
 
+// neverShown reports whether no answer may show an attribute.
+func (n *node) neverShown() bool {
+	return n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly)
+}
+
 // names reports whether the list names n or something around it, and whether
 // it names something inside n.
 func names(list []*node, n *node) (whole, inside bool) {
@@ -92,7 +97,7 @@ func (p *projection) of(n *node) verdict {
 	whole, inside := names(p.paths, n)
 	if n.attr != nil {
 		switch {
-		case n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly:
+		case n.neverShown():
 			return drop
 		case n.attr.Returned == ReturnedRequest && !(p.include && (whole || inside)):
 			if sent, within := names(p.sent, n); !sent && !within {

@@ -182,6 +182,10 @@ type TypeDefinition struct {
 	// schemas of RFC 7643 they are "members" and "groups" by default.
 	Members string
 	Groups  string
+
+	// ReadOnly keeps clients from creating, changing and deleting resources of
+	// the type: they are what the application puts into the Store.
+	ReadOnly bool
 }
 
 // A ResourceType is a checked and compiled TypeDefinition. It is immutable.

@@ -61,7 +61,7 @@ type Handler struct {
 
 	// turns are taken by writes that found their resource changed since they
 	// read it, so that writes that meet in this process follow each other.
-	turns [64]chan struct{}
+	turns []chan struct{}
 }
 
 // NewHandler returns a Handler over the store for the clients whose tokens the
@@ -95,8 +95,8 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 		}
 		h.types[t.def.Name], h.endpoints[t.def.Endpoint] = t, t
 	}
-	for i := range h.turns {
-		h.turns[i] = make(chan struct{}, 1)
+	for range 64 {
+		h.turns = append(h.turns, make(chan struct{}, 1))
 	}
 	if h.seal, err = newSeal(o.CursorKey); err != nil {
 		return nil, err
@@ -107,6 +107,9 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 
 // turn waits for the turn of a write of a resource.
 func (h *Handler) turn(ctx context.Context, ref Ref) (done func(), err error) {
+	if len(h.turns) == 0 {
+		return func() {}, nil
+	}
 	sum := fnv.New32a()
 	sum.Write([]byte(ref.ID))
 	turn := h.turns[sum.Sum32()%uint32(len(h.turns))]
@@ -155,6 +158,8 @@ func (h *Handler) route(x *exchange) (verb, error) {
 	if t := h.endpoints[endpoint]; t != nil {
 		x.typ, x.id = t, rest
 		switch {
+		case rest == "" && t.def.ReadOnly:
+			return x.choose(method, allowed{"GET", (*Handler).list})
 		case rest == "":
 			return x.choose(method, allowed{"GET", (*Handler).list}, allowed{"POST", (*Handler).create})
 		case rest == endpointSearch:
@@ -162,8 +167,7 @@ func (h *Handler) route(x *exchange) (verb, error) {
 		case strings.Contains(rest, "/"):
 			return nil, nil
 		}
-		return x.choose(method, allowed{"GET", (*Handler).get}, allowed{"PUT", (*Handler).replace},
-			allowed{"PATCH", (*Handler).patch}, allowed{"DELETE", (*Handler).delete})
+		return x.chooseForResource(method)
 	}
 	x.id = rest
 	switch endpoint {
@@ -206,6 +210,15 @@ func (h *Handler) me(x *exchange, method string) (verb, error) {
 	x.typ, x.id = h.types[ref.Type], ref.ID
 	if x.typ == nil || x.id == "" || ref.Tenant != x.principal.Tenant {
 		return nil, Errorf(ErrNotFound, "the client is no user here")
+	}
+	return x.chooseForResource(method)
+}
+
+// chooseForResource finds the method among those that a resource of the
+// exchange's type has.
+func (x *exchange) chooseForResource(method string) (verb, error) {
+	if x.typ.def.ReadOnly {
+		return x.choose(method, allowed{"GET", (*Handler).get})
 	}
 	return x.choose(method, allowed{"GET", (*Handler).get}, allowed{"PUT", (*Handler).replace},
 		allowed{"PATCH", (*Handler).patch}, allowed{"DELETE", (*Handler).delete})
@@ -263,6 +276,9 @@ func (h *Handler) get(req *request) (response, error) {
 	if err != nil {
 		return response{}, h.explain(req, err)
 	}
+	if req.ifMatch != "" && !req.typ.names(req.ifMatch, r.Version) {
+		return response{}, req.changed(r.Version)
+	}
 	answer := response{status: http.StatusOK, typ: req.typ, resource: r, want: want}
 	if req.ifNone != "" && r.Version != "" {
 		shown := string(appendVersion(nil, r))
@@ -311,6 +327,30 @@ func (h *Handler) create(req *request) (response, error) {
 	}
 	return answer, nil
 }
+
+// conditions holds what a write's headers say against the version of the
+// resource that there is (RFC 7644 §3.14, RFC 9110 §13.1).
+func (req *request) conditions(version string) error {
+	switch {
+	case req.ifMatch != "" && !req.typ.names(req.ifMatch, version):
+		return req.changed(version)
+	case req.ifNone != "" && req.typ.names(req.ifNone, version):
+		return Errorf(ErrVersion, "If-None-Match is %s, and the resource is W/%q", clip(req.ifNone), version)
+	}
+	return nil
+}
+
+func (req *request) changed(version string) error {
+	return Errorf(ErrVersion, "If-Match is %s, but the resource is W/%q now", clip(req.ifMatch), version)
+}
+
+// blind reports whether a write can be left to the Store without reading the
+// resource: nothing is said of its version, or which one it must have.
+func (req *request) blind() bool { return req.ifNone == "" && req.typ.single(req.ifMatch) }
+
+// insists reports whether the client means one version, so that a write that
+// found another is not tried again.
+func (req *request) insists() bool { return req.ifMatch != "" && req.typ.single(req.ifMatch) }
 
 // attempts is how often a write is tried that found the resource changed
 // since it was read.
@@ -370,7 +410,7 @@ func (h *Handler) patch(req *request) (response, error) {
 		answer.status = http.StatusNoContent
 	}
 	var r *Resource
-	if delta, only := p.Members(); only && !delta.IsZero() && req.typ.single(req.ifMatch) {
+	if delta, only := p.Members(); only && !delta.IsZero() && req.blind() {
 		// Nothing of the group need be known: the change costs what it says,
 		// whatever the size of the group.
 		up, err := h.write(req, OpUpdate, nil, Change{Version: req.typ.opaque(req.ifMatch), Members: delta})
@@ -408,8 +448,8 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 		if err != nil {
 			return nil, h.explain(req, err)
 		}
-		if req.ifMatch != "" && !req.typ.precondition(req.ifMatch, cur.Version) {
-			return nil, changed(req.ifMatch, cur.Version)
+		if err := req.conditions(cur.Version); err != nil {
+			return nil, err
 		}
 		c, err := change(cur)
 		if err != nil {
@@ -418,7 +458,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 		if c = req.takePassword(cur, c); c.IsZero() && req.password == "" {
 			return cur, nil
 		}
-		if req.ifMatch != "" {
+		if req.ifMatch != "" || req.ifNone != "" {
 			c.Version = cur.Version
 		}
 		up, err := h.write(req, OpUpdate, cur, c)
@@ -429,7 +469,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 			return &whole, nil
 		case err == nil:
 			return up.Resource, nil
-		case !errors.Is(err, ErrVersion) || req.ifMatch != "":
+		case !errors.Is(err, ErrVersion) || req.insists():
 			return nil, err
 		case try == attempts:
 			return nil, &Error{Kind: ErrUnavailable, Detail: "the resource is being changed by others: try again", RetryAfter: time.Second, Err: err}
@@ -440,7 +480,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 // delete answers DELETE (RFC 7644 §3.6).
 func (h *Handler) delete(req *request) (response, error) {
 	gone := response{status: http.StatusNoContent}
-	if h.hooks == nil && req.typ.single(req.ifMatch) {
+	if h.hooks == nil && req.blind() {
 		return gone, h.explain(req, h.store.Delete(req.ctx, req.ref(), req.typ.opaque(req.ifMatch)))
 	}
 	for try := 1; ; try++ {
@@ -448,15 +488,15 @@ func (h *Handler) delete(req *request) (response, error) {
 		if err != nil {
 			return response{}, h.explain(req, err)
 		}
+		if err := req.conditions(cur.Version); err != nil {
+			return response{}, err
+		}
 		c := Change{}
-		if req.ifMatch != "" {
-			if !req.typ.precondition(req.ifMatch, cur.Version) {
-				return response{}, changed(req.ifMatch, cur.Version)
-			}
+		if req.ifMatch != "" || req.ifNone != "" {
 			c.Version = cur.Version
 		}
 		_, err = h.write(req, OpDelete, cur, c)
-		if err != nil && errors.Is(err, ErrVersion) && try < attempts && !req.typ.single(req.ifMatch) {
+		if errors.Is(err, ErrVersion) && try < attempts && !req.insists() {
 			continue
 		}
 		return gone, err

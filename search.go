@@ -89,7 +89,8 @@ func (h *Handler) search(req *request) (response, error) {
 
 // searchRequest reads a SearchRequest message.
 func (h *Handler) searchRequest(req *request) (*search, error) {
-	m, err := openMessage(req.body, searchSchemaURI, h.decoding(req))
+	m, err := openMessage(req.body, searchSchemaURI, h.decoding(req),
+		"schemas", "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor")
 	if err != nil {
 		return nil, err
 	}
@@ -290,19 +291,15 @@ func (q *plan) merge(ctx context.Context, store Store) (*Page, error) {
 		return nil, Errorf(ErrTooMany, "startIndex: more than %d resources of several types cannot be sorted: use a cursor, or the endpoint of one type", mostMerged)
 	}
 	page := new(Page)
-	type head struct {
-		p    *share
-		page []*Resource
-	}
-	heads := make([]head, len(q.shares))
+	lists := make([][]*Resource, len(q.shares))
 	for i, p := range q.shares {
-		heads[i].p = p
 		if p.none {
 			p.done = true
 			continue
 		}
 		query := p.query
-		if query.Limit = q.offset + q.limit; p.done {
+		query.Limit, query.Projection = q.offset+q.limit, Projection{}
+		if p.done {
 			query.Limit = 0
 		}
 		got, err := store.List(ctx, query)
@@ -310,40 +307,64 @@ func (q *plan) merge(ctx context.Context, store Store) (*Page, error) {
 			return nil, err
 		}
 		page.Total += got.Total
-		heads[i].page = got.Resources
+		lists[i] = got.Resources
+		p.done = p.done || len(got.Resources) == 0
 	}
-	taken := make([]int, len(heads))
-	for n := 0; n < q.offset+q.limit; n++ {
+	// Now it is known how many of each type are on the page, and before it.
+	// They are read once more, so that what came between is on the page or on
+	// the next one, whatever happens meanwhile.
+	before, until := make([]int, len(lists)), make([]int, len(lists))
+	for n, from := range q.inOrder(lists, q.offset+q.limit) {
+		if until[from]++; n < q.offset {
+			before[from]++
+		}
+	}
+	for i, p := range q.shares {
+		lists[i] = nil
+		if until[i] == before[i] {
+			continue
+		}
+		query := p.query
+		query.Offset, query.Limit = before[i], until[i]-before[i]
+		got, err := store.List(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		lists[i] = got.Resources
+		p.query.After, p.done = got.Next, got.Next.IsZero()
+	}
+	at := make([]int, len(lists))
+	for _, from := range q.inOrder(lists, q.limit) {
+		page.Resources = append(page.Resources, lists[from][at[from]])
+		at[from]++
+	}
+	return page, nil
+}
+
+// inOrder says from which of the sorted lists the first resources of all come,
+// one after another.
+func (q *plan) inOrder(lists [][]*Resource, most int) (from []int) {
+	keys, at := make([]string, len(lists)), make([]int, len(lists))
+	key := func(i int) string { return q.shares[i].query.Sort.Key(lists[i][at[i]]) }
+	for i := range lists {
+		if len(lists[i]) > 0 {
+			keys[i] = key(i)
+		}
+	}
+	for len(from) < most {
 		least := -1
-		for i := range heads {
-			if taken[i] < len(heads[i].page) && (least < 0 ||
-				q.sort.Compare(heads[i].p.query.Sort.Key(heads[i].page[taken[i]]), heads[least].p.query.Sort.Key(heads[least].page[taken[least]])) < 0) {
+		for i := range lists {
+			if at[i] < len(lists[i]) && (least < 0 || q.sort.Compare(keys[i], keys[least]) < 0) {
 				least = i
 			}
 		}
 		if least < 0 {
 			break
 		}
-		if n >= q.offset {
-			page.Resources = append(page.Resources, heads[least].page[taken[least]])
+		from = append(from, least)
+		if at[least]++; at[least] < len(lists[least]) {
+			keys[least] = key(least)
 		}
-		taken[least]++
 	}
-	if !q.byCursor {
-		return page, nil
-	}
-	for i, p := range q.shares { // the place after those that were taken
-		if p.done || taken[i] == 0 {
-			p.done = p.done || len(heads[i].page) == 0
-			continue
-		}
-		query := p.query
-		query.Limit, query.Projection = taken[i], Projection{}
-		got, err := store.List(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		p.query.After, p.done = got.Next, got.Next.IsZero()
-	}
-	return page, nil
+	return from
 }

@@ -54,7 +54,8 @@ func (r placed) place() Place { return Place{r.key, timeKey(r.Created) + "/" + r
 
 // at returns what stood in a place; false if Select did not make it.
 func (p Place) at() (r placed, ok bool) {
-	created, id, ok := strings.Cut(p.At, "/")
+	created, id, _ := strings.Cut(p.At, "/")
+	ok = id != "" && !strings.Contains(id, "/")
 	r = placed{&Resource{Ref: Ref{ID: id}}, p.Key}
 	if ok && created != "" {
 		var err error

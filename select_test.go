@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"testing"
 )
 
@@ -51,6 +52,61 @@ func TestSelect(t *testing.T) {
 				t.Errorf("got %d and %q, want %d and %q", page.Total, ids, tt.total, tt.ids)
 			}
 		})
+	}
+}
+
+// Pages and their places are checked by storetest; here is what no Store would
+// ask for.
+func TestSelectPlaces(t *testing.T) {
+	user, _ := userAndGroupTypes(t)
+	byTitle, err := user.ParseSort("title", "descending")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*Resource
+	for i := range 5 {
+		all = append(all, &Resource{Ref: Ref{ID: fmt.Sprint(i)}, Document: read(t, user, fmt.Sprintf(`{"userName":"u%d","title":"t%d"}`, i, i))})
+	}
+	for _, tt := range []struct {
+		name string
+		q    Query
+		ids  string
+		next Place
+	}{
+		{"created at no time", Query{Limit: 2}, "01", Place{At: "/1"}},
+		{"after it", Query{Limit: 2, After: Place{At: "/1"}}, "23", Place{At: "/3"}},
+		{"after what never was", Query{Limit: 2, After: Place{At: "/15"}}, "23", Place{At: "/3"}},
+		{"sorted", Query{Limit: 2, Sort: byTitle}, "43", Place{Key: "t3", At: "/3"}},
+		{"sorted, after it", Query{Limit: 2, Sort: byTitle, After: Place{Key: "t3", At: "/3"}}, "21", Place{Key: "t1", At: "/1"}},
+		{"sorted, after what never was", Query{Limit: 9, Sort: byTitle, After: Place{Key: "t22", At: "/9"}}, "210", Place{}},
+		{"sorted, after all", Query{Limit: 9, Sort: byTitle, After: Place{Key: "t0", At: "2026-03-04T05:06:07.000000000/0"}}, "", Place{}},
+		{"a place and an offset", Query{Offset: 1, Limit: 2, After: Place{At: "/1"}}, "34", Place{}},
+		{"sorted, a place and an offset", Query{Offset: 1, Limit: 1, Sort: byTitle, After: Place{Key: "t3", At: "/3"}}, "1", Place{Key: "t1", At: "/1"}},
+		{"negative", Query{Offset: -1, Limit: -1, Sort: byTitle}, "", Place{}},
+		{"a negative offset", Query{Offset: -1, Limit: 1, Sort: byTitle}, "4", Place{Key: "t4", At: "/4"}},
+		{"no end", Query{Offset: 3, Limit: math.MaxInt, Sort: byTitle}, "10", Place{}},
+		{"no end and no beginning", Query{Offset: math.MaxInt, Limit: math.MaxInt, Sort: byTitle}, "", Place{}},
+		{"no end, not sorted", Query{Offset: 3, Limit: math.MaxInt}, "34", Place{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			page, err := Select(yielding(all, nil), tt.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := ""
+			for _, r := range page.Resources {
+				ids += r.ID
+			}
+			if ids != tt.ids || page.Next != tt.next || page.Total != 5 {
+				t.Errorf("got %q of %d, next %+v; want %q of 5, next %+v", ids, page.Total, page.Next, tt.ids, tt.next)
+			}
+		})
+	}
+	for _, at := range []string{"", "/", "0", "2026-03-04T05:06:07.000000000", "2026-03-04T05:06:07.000000000/", "2026-03-04/0", "x/0", "//0"} {
+		page, err := Select(yielding(all, nil), Query{Limit: 1, After: Place{Key: "t", At: at}})
+		if page != nil || !errors.Is(err, ErrInvalidCursor) {
+			t.Errorf("after %q: got %v, %v, want %v", at, page, err, ErrInvalidCursor)
+		}
 	}
 }
 

@@ -67,8 +67,8 @@ func (s Sort) Descending() bool { return s.descending }
 // value: numbers by size, times by when they are, false before true, strings
 // in Unicode order of their comparison keys, in which case counts only if the
 // attribute is caseExact. Of a multi-valued attribute it is the value of the
-// primary element, else the first value. It is empty if the resource has none.
-// Of a long string the first 100 characters count.
+// primary element, or if none is primary the first value. It is empty if there
+// is no value. Of a long string the first 100 characters count.
 func (s Sort) Key(r *Resource) string {
 	n := s.path.n
 	if n == nil {
@@ -97,7 +97,7 @@ func (s Sort) Key(r *Resource) string {
 	elements := walk{raw: raw}
 	for e, ok := elements.next(); ok; e, ok = elements.next() {
 		raw, _ := memberOf(e, n.name)
-		if n.parent.multi && n.parent.isPrimary(e) {
+		if n.parent.isPrimary(e) {
 			return n.sortKey(firstFilled(raw))
 		}
 		if first == "" {

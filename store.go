@@ -65,8 +65,9 @@ type Query struct {
 	Offset, Limit int    // Limit 0: only the total is wanted
 
 	// After, unless zero, is the Next of a Page: this one begins after that
-	// one, and Offset is 0. Resources that come or go meanwhile make no other
-	// come twice or be left out.
+	// one, and Offset is 0. Resources that come, go or change meanwhile make no
+	// other come twice or be left out. For what can be no place of its own, a
+	// Store reports ErrInvalidCursor, or nothing comes after it.
 	After Place
 
 	Projection Projection
@@ -77,9 +78,9 @@ type Page struct {
 	Total     int // of all matches, wherever the page begins
 	Resources []*Resource
 
-	// Next is the place of the last of Resources, if others follow. A Store
-	// finds it again for the same Filter and Sort, after a restart too, and
-	// when the resource is gone.
+	// Next is the place of the last of Resources if others follow, else zero. A
+	// Store finds it again for the same Filter and Sort, after a restart too,
+	// and when the resource is gone.
 	Next Place
 }
 

@@ -138,15 +138,17 @@ func (u User) PrimaryEmail() string {
 // Encode makes a Document and its Keys of v, which encodes to a JSON object
 // with the type's attributes: a User, a Group, or a struct of the
 // application's. A Store with columns of its own uses it to make Resources of
-// its rows. Members that the type does not have or that are read-only are left
-// out. It reports a value of the wrong type and a required attribute that is
-// missing, as for a client.
+// its rows; one that puts resources into a Store itself uses it too. Members
+// that the type does not have are left out. Attributes that are read-only for
+// clients are taken, but for id, meta, and the sets of members and groups. It
+// reports a value of the wrong type and a required attribute that is missing,
+// as for a client.
 func (t *ResourceType) Encode(v any) (Document, []Key, error) {
 	src, err := json.Marshal(v)
 	if err != nil {
 		return Document{}, nil, fmt.Errorf("scim: encoding %s: %w", t.def.Name, err)
 	}
-	in, err := t.decode(src, decodeOptions{})
+	in, err := t.decode(src, decodeOptions{readOnly: true})
 	if err != nil {
 		return Document{}, nil, err
 	}

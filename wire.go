@@ -36,6 +36,7 @@ type request struct {
 	ifMatch   string
 	ifNone    string
 	password  Secret // that the body sets
+	told      bool   // of the password, when the same body came before
 	dialect   dialect
 }
 
@@ -106,6 +107,9 @@ func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 		return response{}, err
 	}
 	h.locate(x, r, tenant)
+	if v := x.mount[strings.LastIndexByte(x.mount, '/')+1:]; isVersion(v) && v != "v2" && !strings.Contains(r.Pattern, v) {
+		return response{}, Errorf(ErrInvalidVersion, "version %s of the protocol is not supported, only v2", clip(v))
+	}
 	x.dialect.strict = h.options.Strict || x.principal.Strict
 	if err := h.accepts(x, r); err != nil {
 		return response{}, err
@@ -138,6 +142,13 @@ func (h *Handler) mount(x *exchange, r *http.Request) (tenant string) {
 		return ""
 	}
 	return r.PathValue("tenant")
+}
+
+// isVersion reports whether a segment above the endpoints asks for a version of
+// the protocol (RFC 7644 §3.13).
+func isVersion(segment string) bool {
+	digits, ok := strings.CutPrefix(segment, "v")
+	return ok && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // locate finds the endpoint's URL: what the application says, or else what the

@@ -3,6 +3,7 @@ package scim_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -100,9 +101,10 @@ func TestWireInTheOtherDialect(t *testing.T) {
 		c := readWireCase(t, name)
 		t.Run(c.number(), func(t *testing.T) {
 			usual, other := newWireWorld(t, c), newWireWorld(t, c)
+			strict := slices.Contains(c.setting("options"), "strict") // Entra sends no strict client's requests
 			for _, s := range c.steps {
 				o, was := *s, usual.send(t, s)
-				if s.method == "PATCH" && was.Code/100 == 2 && !strings.Contains(strings.Join(s.header, "\n"), "strict") {
+				if s.method == "PATCH" && was.Code/100 == 2 && !strict && !strings.Contains(strings.Join(s.header, "\n"), "strict") {
 					if body := inTheOtherDialect(t, s.body); body != s.body {
 						o.body = body
 						flipped++

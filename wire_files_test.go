@@ -292,13 +292,14 @@ type wireWorld struct {
 	hooks   *recordingHooks
 	logs    *recordingLogger
 	answers []string // bodies of the case's own steps
+	cursors []string // that they were answered with
 }
 
 func newWireWorld(t *testing.T, c *wireCase) *wireWorld {
 	t.Helper()
 	w := &wireWorld{mux: http.NewServeMux(), mount: "/scim/v2/", hooks: new(recordingHooks), logs: new(recordingLogger)}
 	store, tokens := wireStore(), scim.TokenValidator(scim.TokenValidatorFunc(wireTokens))
-	o := scim.Options{Hooks: w.hooks, Logger: slog.New(w.logs)}
+	o := scim.Options{Hooks: w.hooks, Logger: slog.New(w.logs), CursorKey: []byte("one key for all, so that cursors stay")}
 	for _, setting := range c.setting("options") {
 		name, value, _ := strings.Cut(setting, "=")
 		number, _ := strconv.Atoi(value)
@@ -311,6 +312,16 @@ func newWireWorld(t *testing.T, c *wireCase) *wireWorld {
 			o.MaxOperations = number
 		case "maxResults":
 			o.MaxResults = number
+		case "maxBulk":
+			o.MaxBulk = number
+		case "maxDepth":
+			o.MaxDepth = number
+		case "me":
+			o.Me = func(_ context.Context, p scim.Principal) (scim.Ref, error) {
+				return scim.Ref{Tenant: p.Tenant, Type: "User", ID: wireID(number)}, nil
+			}
+		case "password":
+			o.Types = []*scim.ResourceType{passwordType(t), must(t)(scim.GroupType())}
 		case "userPatch204":
 			o.UserPatch204 = true
 		case "groupPatch200":
@@ -415,6 +426,7 @@ func (w *wireWorld) prepare(t *testing.T, c *wireCase) {
 	}
 	w.hooks.take()
 	w.logs.take()
+	w.cursors = nil
 }
 
 // raw is the request as it goes over the wire.
@@ -435,8 +447,21 @@ func (w *wireWorld) raw(s *wireStep) []byte {
 	return fmt.Appendf(nil, "%s %s%s HTTP/1.1\r\n%s\r\n\r\n%s", s.method, base, s.target, strings.Join(lines, "\r\n"), s.body)
 }
 
+// withCursors puts the cursors of earlier answers where a step names them.
+func (w *wireWorld) withCursors(s *wireStep) *wireStep {
+	out := *s
+	for i, c := range w.cursors {
+		name := fmt.Sprintf("${cursor %d}$", i+1)
+		out.target, out.body = strings.ReplaceAll(out.target, name, c), strings.ReplaceAll(out.body, name, c)
+	}
+	return &out
+}
+
+var nextCursor = regexp.MustCompile(`"nextCursor":"([^"]*)"`)
+
 func (w *wireWorld) send(t *testing.T, s *wireStep) *httptest.ResponseRecorder {
 	t.Helper()
+	s = w.withCursors(s)
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(w.raw(s))))
 	if err != nil {
 		t.Fatalf("%s %s is no HTTP request: %v", s.method, s.target, err)
@@ -448,6 +473,11 @@ func (w *wireWorld) send(t *testing.T, s *wireStep) *httptest.ResponseRecorder {
 	} else {
 		w.mux.ServeHTTP(rec, r)
 	}
+	cursor := ""
+	if found := nextCursor.FindStringSubmatch(rec.Body.String()); found != nil {
+		cursor = found[1]
+	}
+	w.cursors = append(w.cursors, cursor)
 	return rec
 }
 
@@ -537,11 +567,14 @@ func (a *answer) record() string {
 const (
 	listURI  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	errorURI = "urn:ietf:params:scim:api:messages:2.0:Error"
+	bulkURI  = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 )
+
+var cursorIsNamed = regexp.MustCompile(`[?&]cursor(=|&|$)`)
 
 var scimTypes = map[string][]int{
 	"invalidFilter": {400}, "tooMany": {400}, "uniqueness": {409}, "mutability": {400}, "invalidSyntax": {400}, "invalidPath": {400},
-	"noTarget": {400}, "invalidValue": {400}, "invalidVers": {400}, "sensitive": {403},
+	"noTarget": {400}, "invalidValue": {400}, "invalidVers": {400}, "sensitive": {403}, "invalidCursor": {400}, "invalidCount": {400},
 }
 
 // houseRules are what must be true of every answer.
@@ -590,7 +623,9 @@ func (a *answer) houseRules(s *wireStep) (broken []string) {
 		resources, ok := object["Resources"].([]any)
 		rule(ok, "Resources is no array (A-18)")
 		rule(fmt.Sprint(object["itemsPerPage"]) == strconv.Itoa(len(resources)), "itemsPerPage is %v of %d (A-17)", object["itemsPerPage"], len(resources))
-		rule(object["startIndex"] != nil, "no startIndex (A-18)")
+		byCursor := cursorIsNamed.MatchString(s.target) || strings.HasSuffix(s.target, "/.search") && strings.Contains(s.body, `"cursor":"`)
+		rule((object["startIndex"] == nil) == byCursor, "startIndex is %v, which only a page by cursor lacks (A-18)", object["startIndex"])
+		rule(byCursor || object["nextCursor"] == nil, "a cursor that nobody asked for (R-191)")
 		for i, r := range resources {
 			one, _ := r.(map[string]any)
 			rule(one["schemas"] != nil, "Resources[%d] has no schemas (A-21)", i)
@@ -601,6 +636,23 @@ func (a *answer) houseRules(s *wireStep) (broken []string) {
 		}
 		if meta, ok := object["meta"].(map[string]any); ok && meta["version"] != nil {
 			rule(a.header.Get("ETag") == meta["version"], "ETag %q, meta.version %v (R-301)", a.header.Get("ETag"), meta["version"])
+		}
+	}
+	if slices.Equal(schemas, []any{bulkURI}) {
+		list, ok := object["Operations"].([]any)
+		rule(ok, "Operations is no array")
+		for i, r := range list {
+			one, _ := r.(map[string]any)
+			status, _ := one["status"].(string)
+			response, _ := one["response"].(map[string]any)
+			failed := !strings.HasPrefix(status, "2")
+			rule(len(status) == 3, "Operations[%d]: status %v is no string of three digits (R-287)", i, one["status"])
+			rule(failed == (response != nil), "Operations[%d]: status %s with response %v (R-288)", i, status, response)
+			rule(!failed || response["status"] == status && response["detail"] != nil, "Operations[%d]: status %s with response %v (R-312)", i, status, response)
+			rule(one["location"] != nil || failed && one["method"] == "POST" || status == "400", "Operations[%d] has no location (R-286)", i)
+			rule(one["location"] == nil || !failed || one["method"] != "POST", "Operations[%d], a failed POST, has a location (R-286)", i)
+			rule(one["method"] != "POST" || failed || one["bulkId"] != nil, "Operations[%d] has no bulkId (R-282)", i)
+			rule(one["version"] == nil || !failed, "Operations[%d] failed and has a version", i)
 		}
 	}
 	for _, l := range a.logs {
@@ -985,6 +1037,14 @@ func flatGroupType(t *testing.T) *scim.ResourceType {
 	return must(t)(scim.NewResourceType(scim.TypeDefinition{
 		Name: "Group", Endpoint: "Groups", Schema: s, Members: "members", Indexed: []string{"displayName", "externalId"},
 	}))
+}
+
+// passwordType is the type of users whose passwords the hooks are told.
+func passwordType(t *testing.T) *scim.ResourceType {
+	t.Helper()
+	def := must(t)(scim.UserType()).Definition()
+	def.Schema.Attributes = append(def.Schema.Attributes, scim.PasswordAttribute())
+	return must(t)(scim.NewResourceType(def))
 }
 
 // acmeSchema is an extension of an application's own.

@@ -14,7 +14,7 @@ import (
 // List implements scim.Store. A filter that requires a value of a Key, of id,
 // of members.value or of groups.value is answered from an index; any other
 // filter is matched against each resource of the type, with no lock held. A
-// page of all of them in the order of creation is found by its place, in no more
+// page of everything in the order of creation is found by its place, in no more
 // time for being far down.
 func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	if err := ctx.Err(); err != nil {
@@ -23,12 +23,13 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	q.Offset, q.Limit = max(q.Offset, 0), max(q.Limit, 0)
 	s.mu.RLock()
 	after, err := s.numberAt(q.After)
-	t := s.tenants[q.Tenant]
-	if err != nil || t == nil || t.types[q.Type] == nil {
+	if err != nil {
 		s.mu.RUnlock()
-		if err != nil {
-			return nil, err
-		}
+		return nil, err
+	}
+	t := s.tenants[q.Tenant]
+	if t == nil || t.types[q.Type] == nil {
+		s.mu.RUnlock()
 		return &scim.Page{}, nil
 	}
 	in := t.types[q.Type]

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -22,8 +23,12 @@ const (
 	formatValue = 1
 )
 
+// mostCreated leaves numbers for resources to come.
+const mostCreated = math.MaxInt64
+
 // A saved is a resource in a snapshot.
 type saved struct {
+	Number       uint64          `json:"number,omitempty"` // in the order of creation; by default one more than the last
 	Tenant       string          `json:"tenant,omitempty"`
 	Type         string          `json:"type"`
 	ID           string          `json:"id"`
@@ -43,7 +48,8 @@ type savedKey struct {
 
 // Snapshot writes everything in the Store, as of one moment, as JSON: an
 // object with an array of resources, one a line, in the order of creation. The
-// Store can be used meanwhile.
+// Store can be used meanwhile. The places that its pages end in ([scim.Place])
+// are found again in the Store that it is restored to.
 func (s *Store) Snapshot(w io.Writer) error {
 	type entry struct {
 		number   uint64
@@ -52,6 +58,7 @@ func (s *Store) Snapshot(w io.Writer) error {
 	}
 	var entries []entry
 	s.mu.RLock()
+	created := s.created
 	for _, t := range s.tenants {
 		for _, rec := range t.slots.records {
 			if rec == nil { // deleted
@@ -68,10 +75,11 @@ func (s *Store) Snapshot(w io.Writer) error {
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
 
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "{%q: %d, \"resources\": [", formatName, formatValue) // a bufio.Writer keeps its error for Flush
+	fmt.Fprintf(out, "{%q: %d, \"created\": %d, \"resources\": [", formatName, formatValue, created) // a bufio.Writer keeps its error for Flush
 	var line bytes.Buffer
 	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false) // documents stay as they are
+	last := uint64(0)
 	for i, e := range entries {
 		r := e.resource
 		line.Reset()
@@ -79,6 +87,10 @@ func (s *Store) Snapshot(w io.Writer) error {
 			Tenant: r.Tenant, Type: r.Type, ID: r.ID, Version: r.Version,
 			Created: r.Created, LastModified: r.LastModified, Document: json.RawMessage(r.Document.String()),
 		}
+		if e.number != last+1 { // others were deleted
+			in.Number = e.number
+		}
+		last = e.number
 		for _, k := range r.Keys {
 			in.Keys = append(in.Keys, savedKey(k))
 		}
@@ -118,7 +130,16 @@ func (s *Store) Restore(r io.Reader) error {
 func readSnapshot(r io.Reader) (*contents, error) {
 	dec := json.NewDecoder(bufio.NewReader(r))
 	dec.DisallowUnknownFields()
-	for _, want := range []json.Token{json.Delim('{'), formatName, float64(formatValue), "resources", json.Delim('[')} {
+	for _, want := range []json.Token{json.Delim('{'), formatName, float64(formatValue), "created"} {
+		if err := expect(dec, want); err != nil {
+			return nil, err
+		}
+	}
+	var created uint64
+	if err := dec.Decode(&created); err != nil {
+		return nil, fmt.Errorf("created: %w", noEOF(err))
+	}
+	for _, want := range []json.Token{"resources", json.Delim('[')} {
 		if err := expect(dec, want); err != nil {
 			return nil, err
 		}
@@ -141,6 +162,10 @@ func readSnapshot(r io.Reader) (*contents, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("more after the end")
 	}
+	if created < re.created || created > mostCreated {
+		return nil, fmt.Errorf("created is %d, and the last resource has the number %d", created, re.created)
+	}
+	re.created = created
 	return &re.contents, re.link()
 }
 
@@ -195,6 +220,10 @@ func (re *restoration) add(in saved) error {
 		return fmt.Errorf("version %q is no number from 1", in.Version)
 	case t.get(in.ID) != nil:
 		return fmt.Errorf("id %q is there twice", in.ID)
+	case in.Number != 0 && (in.Number <= re.created || in.Number > mostCreated):
+		return fmt.Errorf("number %d comes after number %d", in.Number, re.created)
+	case in.Number != 0:
+		re.created = in.Number - 1 // insert counts the next one
 	}
 	r := &scim.Resource{
 		Ref:     scim.Ref{ID: in.ID},

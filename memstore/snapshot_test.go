@@ -106,6 +106,43 @@ func TestSnapshotRoundTrip(t *testing.T) {
 	}
 }
 
+// A walk over pages goes on after a restart, also where resources of its past
+// are no longer there.
+func TestPlacesOutliveARestart(t *testing.T) {
+	s := new(Store)
+	ids := fill(t, s, 10)
+	byName := must(users.ParseSort("userName", "ascending"))
+	q := scim.Query{Type: "User", Limit: 9}
+	places := map[scim.Sort]scim.Place{}
+	for _, q.Sort = range []scim.Sort{{}, byName} {
+		places[q.Sort] = must(s.List(ctx, q)).Next
+	}
+	for _, i := range []int{0, 1, 5, 8, 9} { // the first ones, the anchor, and the last
+		if err := s.Delete(ctx, scim.Ref{Type: "User", ID: ids[i]}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restarted := new(Store)
+	if err := restarted.Restore(strings.NewReader(everything(t, s))); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		create(t, restarted, "User", userChange(numbered(10))).ID,
+		create(t, restarted, "User", userChange(numbered(11))).ID,
+	}
+	for _, q.Sort = range []scim.Sort{{}, byName} {
+		q.After = places[q.Sort]
+		page := must(restarted.List(ctx, q))
+		var got []string
+		for _, r := range page.Resources {
+			got = append(got, r.ID)
+		}
+		if !slices.Equal(got, want) || page.Total != 7 {
+			t.Errorf("sort by %q: got %v of %d, want %v of 7", q.Sort.Path(), got, page.Total, want)
+		}
+	}
+}
+
 func TestSnapshotOfNothing(t *testing.T) {
 	s := new(Store)
 	text := everything(t, s)
@@ -116,12 +153,13 @@ func TestSnapshotOfNothing(t *testing.T) {
 
 const (
 	savedUser  = `{"type":"User","id":"u","version":"1","created":"2026-01-02T03:04:05Z","lastModified":"2026-01-02T03:04:05Z","keys":[{"path":"userName","value":"x","unique":true}],"document":{"userName":"x"}}`
+	savedAlone = `{"type":"Group","id":"h","version":"1","created":"2026-01-02T03:04:05Z","lastModified":"2026-01-02T03:04:05Z","document":{}}`
 	savedGroup = `{"type":"Group","id":"g","version":"1","created":"2026-01-02T03:04:05Z","lastModified":"2026-01-02T03:04:05Z","document":{},"members":["u"]}`
 )
 
 // file is a snapshot of the resources.
 func file(resources ...string) string {
-	return `{"memstore": 1, "resources": [` + strings.Join(resources, ",") + `]}`
+	return fmt.Sprintf(`{"memstore": 1, "created": %d, "resources": [`, len(resources)) + strings.Join(resources, ",") + `]}`
 }
 
 func TestRestoreDamaged(t *testing.T) {
@@ -139,10 +177,19 @@ func TestRestoreDamaged(t *testing.T) {
 		"empty":                    "",
 		"another file":             `{"users": []}`,
 		"a list":                   `[]`,
-		"another format":           `{"memstore": 2, "resources": []}`,
-		"no end":                   `{"memstore": 1, "resources": [` + user,
+		"another format":           `{"memstore": 2, "created": 0, "resources": []}`,
+		"no end":                   `{"memstore": 1, "created": 1, "resources": [` + user,
+		"no count":                 `{"memstore": 1, "resources": []}`,
+		"a count below 0":          `{"memstore": 1, "created": -1, "resources": []}`,
+		"a count that is text":     `{"memstore": 1, "created": "0", "resources": []}`,
+		"a count that is too low":  `{"memstore": 1, "created": 0, "resources": [` + user + `]}`,
+		"a count without end":      `{"memstore": 1, "created": 18446744073709551615, "resources": []}`,
+		"a number above the count": file(with(user, `"type"`, `"number":2,"type"`)),
+		"a number twice":           file(with(user, `"type"`, `"number":1,"type"`), with(savedAlone, `"type"`, `"number":1,"type"`)),
+		"numbers not in order":     file(with(savedAlone, `"type"`, `"number":2,"type"`), with(user, `"type"`, `"number":1,"type"`)),
+		"a number without end":     file(with(user, `"type"`, `"number":18446744073709551615,"type"`)),
 		"something after the end":  file(user) + "{}",
-		"something in the object":  `{"memstore": 1, "resources": [], "more": 1}`,
+		"something in the object":  `{"memstore": 1, "created": 0, "resources": [], "more": 1}`,
 		"null for a resource":      file("null"),
 		"a number for a resource":  file("7"),
 		"an unknown member":        file(with(user, `"type"`, `"typo":1,"type"`)),

@@ -26,12 +26,13 @@ type kit struct {
 	says  string
 
 	reports     int // made so far
+	crowded     int // how often crowd was called
 	user, group *scim.ResourceType
 }
 
 func (k *kit) types() (user, group *scim.ResourceType) {
 	k.t.Helper()
-	user, err := scim.UserType()
+	user, err := scim.UserType(scim.Extension{Schema: odds})
 	if err != nil {
 		k.fatal("scim.UserType()", err, nil)
 	}
@@ -41,6 +42,17 @@ func (k *kit) types() (user, group *scim.ResourceType) {
 	}
 	return user, group
 }
+
+// odds are attributes of kinds that a user has none of.
+var odds = &scim.Schema{ID: oddsURI, Attributes: []scim.Attribute{
+	{Name: "level", Type: scim.TypeInteger},
+	{Name: "score", Type: scim.TypeDecimal},
+	{Name: "since", Type: scim.TypeDateTime},
+	{Name: "badge", CaseExact: true},
+	{Name: "tags", MultiValued: true},
+}}
+
+const oddsURI = "urn:example:storetest:2.0:User"
 
 // Reports.
 
@@ -283,6 +295,20 @@ func (k *kit) filter(typ, src string) scim.Filter {
 	return f
 }
 
+// sort parses a sort of users; "" is the order of creation, and a minus before
+// the path means descending.
+func (k *kit) sort(by string) scim.Sort {
+	k.t.Helper()
+	path, descending := strings.CutPrefix(by, "-")
+	order := "ascending"
+	if descending {
+		order = "descending"
+	}
+	s, err := k.user.ParseSort(path, order)
+	k.done("parsing the sort "+by, err)
+	return s
+}
+
 func (k *kit) list(q scim.Query) *scim.Page {
 	k.t.Helper()
 	page, err := k.store.List(k.ctx, q)
@@ -298,7 +324,17 @@ func queryText(q scim.Query) string {
 	if q.Filter != nil {
 		filter = "filter " + q.Filter.String()
 	}
-	return fmt.Sprintf("List of type %s of tenant %q, %s, offset %d, limit %d", q.Type, q.Tenant, filter, q.Offset, q.Limit)
+	text := fmt.Sprintf("List of type %s of tenant %q, %s, ", q.Type, q.Tenant, filter)
+	if !q.Sort.IsZero() {
+		text += fmt.Sprintf("sorted by %s, ", q.Sort.Path())
+		if q.Sort.Descending() {
+			text += "descending, "
+		}
+	}
+	if !q.After.IsZero() {
+		return text + fmt.Sprintf("after %+v, limit %d", q.After, q.Limit)
+	}
+	return text + fmt.Sprintf("offset %d, limit %d", q.Offset, q.Limit)
 }
 
 // find returns the ids of the resources that match a filter; "" matches all.

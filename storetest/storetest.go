@@ -24,7 +24,7 @@ import (
 // documentation that it checks.
 func Run(t *testing.T, newStore func(t *testing.T) scim.Store) {
 	t.Helper()
-	check := slices.Concat(facts, uniqueness, isolation, lists, sets, deltas, concurrency)
+	check := slices.Concat(facts, uniqueness, isolation, lists, sorts, places, sets, deltas, concurrency)
 	if _, ok := newStore(t).(scim.Transactor); ok {
 		check = append(check, transactions...)
 	}

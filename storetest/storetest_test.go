@@ -1,14 +1,18 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +23,7 @@ import (
 )
 
 func everyClause() []clause {
-	return slices.Concat(facts, uniqueness, isolation, lists, sets, deltas, concurrency, transactions)
+	return slices.Concat(facts, uniqueness, isolation, lists, sorts, places, sets, deltas, concurrency, transactions)
 }
 
 // TestRun runs the kit on a store that keeps the contract, transactions
@@ -28,11 +32,17 @@ func TestRun(t *testing.T) {
 	Run(t, func(t *testing.T) scim.Store { return new(transactor) })
 }
 
+// TestRunOnSelect runs the kit on a store that leaves all of List to
+// scim.Select.
+func TestRunOnSelect(t *testing.T) {
+	Run(t, func(t *testing.T) scim.Store { return selecting(nil)() })
+}
+
 // TestClauses checks that clauses can be told apart and that the sentences are
 // those of the documentation.
 func TestClauses(t *testing.T) {
 	var text strings.Builder
-	for _, file := range []string{"../store.go", "../resource.go"} {
+	for _, file := range []string{"../store.go", "../resource.go", "../sort.go"} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -225,6 +235,113 @@ func updating(update func(good scim.Store, ctx context.Context, ref scim.Ref, c 
 // listing changes how a List is done.
 func listing(list func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error)) func() scim.Store {
 	return with(broken{list: list})
+}
+
+// selecting leaves List to scim.Select, of what change made of everything; then
+// it changes the page.
+func selecting(change func(q *scim.Query, all []*scim.Resource), pages ...func(q scim.Query, page *scim.Page)) func() scim.Store {
+	return listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		every, err := good.List(ctx, scim.Query{Tenant: q.Tenant, Type: q.Type, Limit: 1 << 30, Projection: scim.Projection{Members: true, Groups: true}})
+		if err != nil {
+			return nil, err
+		}
+		asked, all := q, slices.Clone(every.Resources)
+		if change != nil {
+			change(&q, all)
+		}
+		page, err := scim.Select(func(yield func(*scim.Resource, error) bool) {
+			for _, r := range all {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}, q)
+		for _, change := range pages {
+			if err == nil {
+				change(asked, page)
+			}
+		}
+		return page, err
+	})
+}
+
+// sortedBy sorts by a comparison of its own what is left in the order of
+// creation; pages have no places.
+func sortedBy(compare func(s scim.Sort, a, b *scim.Resource) int) func() scim.Store {
+	return listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		whole := q
+		whole.Sort, whole.Offset, whole.Limit = scim.Sort{}, 0, 1000
+		page, err := good.List(ctx, whole)
+		if err != nil {
+			return nil, err
+		}
+		all := slices.Clone(page.Resources)
+		if !q.Sort.IsZero() {
+			slices.SortStableFunc(all, func(a, b *scim.Resource) int { return compare(q.Sort, a, b) })
+		}
+		from := min(q.Offset, len(all))
+		return &scim.Page{Total: page.Total, Resources: all[from : from+min(q.Limit, len(all)-from)]}, nil
+	})
+}
+
+// byKeys changes the keys that are compared.
+func byKeys(change func(s scim.Sort, r *scim.Resource, key string) string) func() scim.Store {
+	return sortedBy(func(s scim.Sort, a, b *scim.Resource) int {
+		return s.Compare(change(s, a, s.Key(a)), change(s, b, s.Key(b)))
+	})
+}
+
+// byText changes the keys of one attribute, whose first value as it stands in
+// the document, or nil, is handed over.
+func byText(path string, change func(v any) string) func() scim.Store {
+	return byKeys(func(s scim.Sort, r *scim.Resource, key string) string {
+		if s.Path().String() != path {
+			return key
+		}
+		top := path
+		uri, name, extended := oddsURI, strings.TrimPrefix(path, oddsURI+":"), strings.HasPrefix(path, oddsURI)
+		if extended {
+			top = uri
+		}
+		raw, ok := r.Document.Get(top)
+		if !ok {
+			return ""
+		}
+		var v any
+		if err := json.Unmarshal([]byte(raw), &v); err != nil {
+			panic(err)
+		}
+		if extended {
+			if v, ok = v.(map[string]any)[name]; !ok {
+				return ""
+			}
+		}
+		return change(v)
+	})
+}
+
+// placing makes pages by their places in a way of its own.
+func placing(page func(all []*scim.Resource, q scim.Query) *scim.Page) func() scim.Store {
+	return listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		whole := q
+		whole.Offset, whole.Limit, whole.After = 0, 1<<30, scim.Place{}
+		all, err := good.List(ctx, whole)
+		if err != nil {
+			return nil, err
+		}
+		out := page(all.Resources, q)
+		out.Total = all.Total
+		return out, nil
+	})
+}
+
+// from is a page that begins at an index.
+func from(all []*scim.Resource, i int, q scim.Query) *scim.Page {
+	i = min(i+q.Offset, len(all))
+	if i < 0 { // it was beyond the greatest int
+		i = len(all)
+	}
+	return &scim.Page{Resources: all[i : i+min(q.Limit, len(all)-i)]}
 }
 
 // holding replaces the Sets that the store hands out.
@@ -599,6 +716,151 @@ var breakages = []struct {
 		}
 		return good.List(ctx, q)
 	}), []string{"filters", "filters on members and groups"}},
+
+	// Sorts.
+	{"sorts are ignored", listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		q.Sort = scim.Sort{}
+		return good.List(ctx, q)
+	}), []string{
+		"sorted by strings", "sorted by strings in which case counts", "sorted by numbers", "sorted by times",
+		"sorted by facts of the resource", "sorted by a multi-valued attribute", "sorted without a value", "sorted and equal", "a sort, a filter and pages",
+	}},
+	{"descending is ascending", sortedBy(func(s scim.Sort, a, b *scim.Resource) int {
+		c := s.Compare(s.Key(a), s.Key(b))
+		if s.Descending() {
+			return -c
+		}
+		return c
+	}), []string{"sorted by strings", "sorted by booleans", "sorted by facts of the resource", "sorted without a value"}},
+	{"strings are sorted by their bytes", byText("displayName", func(v any) string { return fmt.Sprint(v) }), []string{"sorted by strings"}},
+	{"strings are sorted by their letters without accents", byKeys(func(s scim.Sort, r *scim.Resource, key string) string {
+		return strings.ReplaceAll(key, "é", "e")
+	}), []string{"sorted by strings"}},
+	{"case never counts", byKeys(func(s scim.Sort, r *scim.Resource, key string) string {
+		return strings.ToLower(key)
+	}), []string{"sorted by strings in which case counts"}},
+	{"numbers are sorted as text", byText(oddsURI+":level", func(v any) string { return fmt.Sprint(v) }), []string{"sorted by numbers"}},
+	{"integers are sorted as decimals", byText(oddsURI+":level", func(v any) string {
+		return fmt.Sprintf("%020.0f", v.(float64)+1<<60)
+	}), []string{"sorted by numbers"}},
+	{"decimals are cut", byText(oddsURI+":score", func(v any) string {
+		return fmt.Sprintf("%030.0f", math.Trunc(v.(float64))+1e22)
+	}), []string{"sorted by numbers"}},
+	{"true comes before false", byText("active", func(v any) string {
+		return fmt.Sprint(!v.(bool))
+	}), []string{"sorted by booleans"}},
+	{"times are sorted as text", byText(oddsURI+":since", func(v any) string { return fmt.Sprint(v) }), []string{"sorted by times"}},
+	{"times are sorted by the second", byText(oddsURI+":since", func(v any) string { return v.(string)[:19] }), []string{"sorted by times"}},
+	{"the first value is sorted by", byText("emails.value", func(v any) string {
+		first, _ := v.([]any)[0].(map[string]any)["value"].(string)
+		return first
+	}), []string{"sorted by a multi-valued attribute"}},
+	{"the least value is sorted by", byText(oddsURI+":tags", func(v any) string {
+		least := v.([]any)[0].(string)
+		for _, tag := range v.([]any) {
+			least = min(least, tag.(string))
+		}
+		return least
+	}), []string{"sorted by a multi-valued attribute"}},
+	{"no value is the least value", sortedBy(func(s scim.Sort, a, b *scim.Resource) int {
+		c := cmp.Compare(s.Key(a), s.Key(b))
+		if s.Descending() {
+			return -c
+		}
+		return c
+	}), []string{"sorted without a value", "sorted by times", "sorted by a multi-valued attribute"}},
+	{"no value is always last", sortedBy(func(s scim.Sort, a, b *scim.Resource) int {
+		c := s.Compare(s.Key(a), s.Key(b))
+		if (s.Key(a) == "") != (s.Key(b) == "") && s.Descending() {
+			return -c
+		}
+		return c
+	}), []string{"sorted without a value"}},
+	{"of equal ones the newest comes first", sortedBy(func(s scim.Sort, a, b *scim.Resource) int {
+		return cmp.Or(s.Compare(s.Key(a), s.Key(b)), -cmp.Compare(a.ID, b.ID))
+	}), []string{"sorted and equal", "sorted without a value"}},
+	{"descending is ascending from the end", sortedBy(func(s scim.Sort, a, b *scim.Resource) int {
+		c := cmp.Or(s.Compare(s.Key(a), s.Key(b)))
+		if c == 0 && s.Descending() {
+			return -cmp.Compare(a.ID, b.ID)
+		}
+		return c
+	}), []string{"sorted and equal", "sorted by facts of the resource"}},
+	{"each page is sorted", listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		by := q.Sort
+		q.Sort = scim.Sort{}
+		page, err := good.List(ctx, q)
+		if err == nil {
+			slices.SortStableFunc(page.Resources, func(a, b *scim.Resource) int { return by.Compare(by.Key(a), by.Key(b)) })
+		}
+		return page, err
+	}), []string{"a sort, a filter and pages"}},
+
+	// Places.
+	{"every page is the first one", selecting(func(q *scim.Query, _ []*scim.Resource) {
+		q.After = scim.Place{}
+	}), []string{"page after page", "a walk over a part", "a place where nothing is left", "a place outlives its resource", "a place that is none"}},
+	{"there is always a next page", selecting(nil, func(_ scim.Query, page *scim.Page) {
+		if n := len(page.Resources); n > 0 && page.Next.IsZero() {
+			page.Next = scim.Place{At: "/" + page.Resources[n-1].ID}
+		}
+	}), []string{"no next page, no place"}},
+	{"a full page has a next page", selecting(nil, func(q scim.Query, page *scim.Page) {
+		if n := len(page.Resources); n > 0 && n == q.Limit && page.Next.IsZero() {
+			page.Next = scim.Place{At: "9/" + page.Resources[n-1].ID}
+		}
+	}), []string{"no next page, no place"}},
+	{"the total goes by the place", selecting(nil, func(q scim.Query, page *scim.Page) {
+		if !q.After.IsZero() {
+			page.Total = len(page.Resources)
+		}
+	}), []string{"the total of a page in the middle"}},
+	{"a walk counts what it passed", placing(func(all []*scim.Resource, q scim.Query) *scim.Page {
+		i := 0
+		if !q.After.IsZero() {
+			i, _ = strconv.Atoi(q.After.At)
+		}
+		page := from(all, i, q)
+		if n := i + q.Offset + len(page.Resources); len(page.Resources) > 0 && n < len(all) {
+			page.Next = scim.Place{At: strconv.Itoa(n)}
+		}
+		return page
+	}), []string{"a place outlives its resource", "a walk while resources come and go", "a walk by the time of change", "a place that is none"}},
+	{"a walk looks for where it was", placing(func(all []*scim.Resource, q scim.Query) *scim.Page {
+		i := 0
+		if !q.After.IsZero() {
+			i = slices.IndexFunc(all, func(r *scim.Resource) bool { return r.ID == q.After.At }) + 1
+			if i == 0 {
+				i = len(all)
+			}
+		}
+		page := from(all, i, q)
+		if n := len(page.Resources); n > 0 && i+q.Offset+n < len(all) {
+			page.Next = scim.Place{At: page.Resources[n-1].ID}
+		}
+		return page
+	}), []string{"a place outlives its resource", "a walk while resources come and go", "a walk while resources change"}},
+	{"equal ones are in one place", selecting(nil, func(q scim.Query, page *scim.Page) {
+		if !page.Next.IsZero() && !q.Sort.IsZero() {
+			page.Next.At = "9999-01-01T00:00:00.000000000/"
+		}
+	}), []string{"page after page", "a walk over a part"}},
+	{"a place that is none is a failure", listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		page, err := good.List(ctx, q)
+		if errors.Is(err, scim.ErrInvalidCursor) {
+			err = errors.New("strconv.ParseUint: invalid syntax")
+		}
+		return page, err
+	}), []string{"a place that is none"}},
+	{"a place that is none is the end of the program", listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		page, err := good.List(ctx, q)
+		if errors.Is(err, scim.ErrInvalidCursor) {
+			panic(err)
+		}
+		return page, err
+	}), []string{"a place that is none"}},
+
+	// Projections.
 	{"Get tells members always", with(broken{
 		get: func(good scim.Store, ctx context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
 			return good.Get(ctx, ref, scim.Projection{Members: true, Groups: true})

@@ -24,7 +24,7 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 	}
 	screen := newDisplay(out)
 	heard := &listener{screen: screen}
-	url, shutdown, err := start(addr, token, announcer{say: heard.hear}, slog.New(slog.DiscardHandler)) // the report tells what is refused
+	url, shutdown, err := start(addr, token, announcer{say: heard.hear}, slog.New(slog.DiscardHandler), mode{}) // the report tells what is refused
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,12 @@
 //
 // hooks.go is what an application does with them: here, print a line.
 //
+// With -strict clients are held to the letter of the RFCs and of the SCIM 2.0
+// Interoperability Profile, which neither Entra nor Okta is. With -test-types
+// there are /TestResources too, with an attribute for every characteristic that
+// a schema can have (see testtypes.go). The two together are an endpoint to
+// certify.
+//
 // With -demo it is its own identity provider as well: a company of 200 people
 // is provisioned over HTTP as Entra does it, then changed, disabled, restored
 // and deleted in part, and compared with the endpoint after every cycle. It
@@ -41,11 +47,18 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	flags.SetOutput(out)
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to serve on; with -demo, default: a free port")
 	token := flags.String("token", "", "secret `token` that clients must send; default: a random one")
+	var kind mode
+	flags.BoolVar(&kind.strict, "strict", false, "hold clients to the letter of the RFCs; Entra and Okta need this off")
+	flags.BoolVar(&kind.testTypes, "test-types", false, "serve /TestResources besides users and groups")
 	isDemo := flags.Bool("demo", false, "provision a company of 200 people, as Entra does, and check the result")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
+		return 2
+	}
+	if *isDemo && kind != (mode{}) {
+		fmt.Fprintln(out, "-demo is of the endpoint that Entra needs: leave -strict and -test-types out")
 		return 2
 	}
 	if *token == "" {
@@ -61,7 +74,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 		}
 		err = demo(ctx, out, *addr, *token)
 	} else {
-		err = serve(ctx, out, *addr, *token)
+		err = serve(ctx, out, *addr, *token, kind)
 	}
 	if err != nil {
 		fmt.Fprintln(out, err)
@@ -70,12 +83,23 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	return 0
 }
 
+// mode is what is not as usual about the endpoint.
+type mode struct{ strict, testTypes bool }
+
 // endpoint is all that an application needs: a store, the token that the
 // identity provider shows, and hooks. It answers below /scim/v2.
-func endpoint(token string, hooks scim.Hooks, logger *slog.Logger) (http.Handler, error) {
+func endpoint(token string, hooks scim.Hooks, logger *slog.Logger, kind mode) (http.Handler, error) {
 	store := new(memstore.Store)
 	tokens := scim.StaticToken(token, scim.Principal{Subject: "quickstart"})
-	handler, err := scim.NewHandler(store, tokens, &scim.Options{Hooks: hooks, Logger: logger})
+	options := &scim.Options{Hooks: hooks, Logger: logger, Strict: kind.strict}
+	if kind.testTypes {
+		types, err := testTypes(kind.strict)
+		if err != nil {
+			return nil, err
+		}
+		options.Types = types
+	}
+	handler, err := scim.NewHandler(store, tokens, options)
 	if err != nil {
 		return nil, err
 	}
@@ -85,21 +109,27 @@ func endpoint(token string, hooks scim.Hooks, logger *slog.Logger) (http.Handler
 }
 
 // serve serves until the context ends.
-func serve(ctx context.Context, out io.Writer, addr, token string) error {
+func serve(ctx context.Context, out io.Writer, addr, token string, kind mode) error {
 	hooks := announcer{say: func(e event) { fmt.Fprintf(out, "  %s  %-16s %s\n", time.Now().Format(time.TimeOnly), e.kind, e.text) }}
-	url, shutdown, err := start(addr, token, hooks, slog.Default())
+	url, shutdown, err := start(addr, token, hooks, slog.Default(), kind)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, welcome, url, token)
+	if kind.strict {
+		fmt.Fprintln(out, "  It is strict: Entra and Okta will be refused much of what they send.")
+	}
+	if kind.testTypes {
+		fmt.Fprintf(out, "  There are TestResources too: %s/Schemas/%s\n", url, testSchemaURI)
+	}
 	<-ctx.Done()
 	fmt.Fprintln(out, "\n  Good-bye.")
 	return shutdown()
 }
 
 // start serves the endpoint in the background and returns its Tenant URL.
-func start(addr, token string, hooks scim.Hooks, logger *slog.Logger) (url string, shutdown func() error, err error) {
-	handler, err := endpoint(token, hooks, logger)
+func start(addr, token string, hooks scim.Hooks, logger *slog.Logger, kind mode) (url string, shutdown func() error, err error) {
+	handler, err := endpoint(token, hooks, logger, kind)
 	if err != nil {
 		return "", nil, err
 	}
@@ -139,7 +169,7 @@ const welcome = `
 
     curl -H 'Authorization: Bearer %[2]s' '%[1]s/Users'
     curl -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/scim+json' \
-      -d '{"userName":"ada@contoso.example","displayName":"Ada Lovelace"}' '%[1]s/Users'
+      -d '{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@contoso.example","displayName":"Ada Lovelace"}' '%[1]s/Users'
 
   What happens is told below, and what is refused too. Press Ctrl-C to stop; nothing is kept.
 
