@@ -60,10 +60,19 @@ func newDiscovery(o *Options) (discovery, error) {
 			return d, err
 		}
 		for _, s := range append([]*Schema{t.def.Schema}, schemasOf(t.def.Extensions)...) {
-			if d.schemas.find(s.ID) < 0 {
-				if err := d.schemas.add(s.ID, describeSchema(s)); err != nil {
-					return d, err
-				}
+			if d.schemas.find(s.ID) >= 0 {
+				continue
+			}
+			o := describeSchema(s)
+			if s == t.def.Schema && s.Attribute("externalId") == nil {
+				// Schemas may list common attributes (RFC 7643 §3.1), and Entra's
+				// Schema_Discoverability_Test fails where this one, which it maps
+				// by default, is in none.
+				externalID := Attribute{Name: "externalId", CaseExact: true, Description: "The client's own id of the resource"}
+				o["attributes"] = append(describeAttributes([]Attribute{externalID}), o["attributes"].([]object)...)
+			}
+			if err := d.schemas.add(s.ID, o); err != nil {
+				return d, err
 			}
 		}
 	}

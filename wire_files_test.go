@@ -64,8 +64,8 @@ var elsewhere = map[string]string{
 	"E096": "TestParallelPatches",
 	"E132": "TestParallelPatchesOfGroup",
 	"E142": "TestSchemasFlattened",
-	"E146": "Microsoft's web validator is for package scimtest to replay, which begins as a driver of cycles",
-	"E147": "Microsoft's SCIMTests likewise",
+	"E146": "package scimtest/conformance replays Microsoft's web validator: its suite microsoft, which TestUsher there runs against this Handler",
+	"E147": "likewise the direct SCIMTests of Microsoft's Logic App suite, but for Federated_Identity_Test, which needs a token endpoint and is package oauth's",
 	"E148": "TestEmptyCycle",
 }
 
