@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/usherkit/scim/scimtest"
+	"github.com/usherkit/scim/scimtest/idp"
 )
 
 // demo provisions the company to an endpoint of its own, cycle by cycle, and
@@ -33,15 +33,18 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 	screen.printf("\n  %s\n  An endpoint at %s, and a stand-in for Microsoft Entra ID\n  that provisions a company of %d people and %d groups to it over HTTP.\n",
 		screen.style(bold, "Usher quickstart, demonstration"), url, len(directory.Users), len(directory.Groups))
 
-	entra := scimtest.NewEntra(url, token, &scimtest.Options{Progress: screen.progress})
+	entra, err := idp.NewEntra(url, token, &idp.Options{Progress: screen.progress})
+	if err != nil {
+		return err
+	}
 	rows := [][]string{{"cycle", "requests", "creates", "patches", "deletes", "hooks", "time"}}
-	failed := play(ctx, entra, directory, screen, heard, func(name string, r *scimtest.Report) {
+	failed := play(ctx, entra, directory, screen, heard, func(name string, r *idp.Report) {
 		rows = append(rows, []string{
 			name,
 			fmt.Sprint(r.Requests()),
-			fmt.Sprint(r.Requests(scimtest.CreateUser, scimtest.CreateGroup)),
-			fmt.Sprint(r.Requests(scimtest.PatchUser, scimtest.PatchManager, scimtest.PatchGroup, scimtest.PatchMembers)),
-			fmt.Sprint(r.Requests(scimtest.DeleteUser, scimtest.DeleteGroup)),
+			fmt.Sprint(r.Requests(idp.CreateUser, idp.CreateGroup)),
+			fmt.Sprint(r.Requests(idp.PatchUser, idp.PatchManager, idp.PatchGroup, idp.PatchMembers)),
+			fmt.Sprint(r.Requests(idp.DeleteUser, idp.DeleteGroup)),
 			fmt.Sprint(heard.total()),
 			short(r.Duration),
 		})
@@ -59,7 +62,7 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 
 // play runs Test Connection and the cycles, and reports each one. It ends at
 // the first one that is not right: what follows would only repeat it.
-func play(ctx context.Context, entra *scimtest.Entra, d scimtest.Directory, screen *display, heard *listener, done func(string, *scimtest.Report)) error {
+func play(ctx context.Context, entra *idp.Entra, d idp.Directory, screen *display, heard *listener, done func(string, *idp.Report)) error {
 	title(screen, "Test Connection", "a look-up of a name that nobody has must find nothing, and not fail")
 	heard.begin()
 	report, err := entra.TestConnection(ctx)
@@ -74,6 +77,9 @@ func play(ctx context.Context, entra *scimtest.Entra, d scimtest.Directory, scre
 		heard.begin()
 		c.happens(&d)
 		entra.SetDialect(c.dialect)
+		if c.restart {
+			entra.Restart(idp.KeepLinks)
+		}
 		report, err := entra.Sync(ctx, d)
 		heard.end()
 		done(c.name, report)
