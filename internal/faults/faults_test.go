@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/usherkit/scim/internal/faults"
+	"github.com/usherkit/scim/scimtest/company"
 	"github.com/usherkit/scim/scimtest/conformance"
+	"github.com/usherkit/scim/scimtest/idp"
 )
 
 const token = "a-token-for-tests"
@@ -87,9 +89,42 @@ func TestFaults(t *testing.T) {
 					t.Errorf("%s does not fail (%s); those that do: %s", id, f.Seen, failed)
 				}
 			}
+			if f.Cycle != "" {
+				if seen := provision(t, start(t, program, f.Name)); !strings.Contains(seen, f.Cycle) {
+					t.Errorf("Entra's admin does not see %q (%s), but:\n%s", f.Cycle, f.Seen, seen)
+				}
+			}
 			if f.Name != "none" && len(f.Check) == 0 {
 				t.Errorf("no check is named that catches it (%s); those that do: %s", f.Seen, failed)
 			}
 		})
 	}
+}
+
+// provision lets some months of a company go by, in both dialects, and returns
+// what Entra's admin sees go wrong.
+func provision(t *testing.T, url string) (seen string) {
+	t.Helper()
+	var all []string
+	directory := company.New(company.Options{Users: 60, Seed: 5})
+	entra, err := idp.NewEntra(url, token, &idp.Options{Dialect: idp.DialectMixed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	note := func(r *idp.Report, err error) {
+		if err == nil {
+			return
+		}
+		all = append(all, r.Stopped)
+		for _, f := range r.Failures {
+			all = append(all, f.Error())
+		}
+	}
+	for month := range uint64(14) {
+		note(entra.Sync(t.Context(), directory))
+		note(entra.Verify(t.Context(), directory))
+		directory = company.Evolve(directory, month)
+		entra.Advance(7 * 24 * time.Hour) // past any quarantine and escrow
+	}
+	return strings.Join(all, "\n")
 }

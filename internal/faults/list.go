@@ -121,7 +121,6 @@ func All() []Fault {
 			Edits: []Edit{
 				{"patch_apply.go", "case !w.p.dialect.grants(ruleCreateElement):", `case planted("no-element-is-created") || !w.p.dialect.grants(ruleCreateElement):`},
 			},
-			Cycle: "noTarget",
 		},
 		{
 			Name: "dotted-keys-ignored", Seen: "scimitar #123, SCIM-SDK #193",
@@ -134,7 +133,7 @@ func All() []Fault {
 	}
 `},
 			},
-			Cycle: "flag:name.familyName",
+			Cycle: "name.familyName",
 		},
 		{
 			Name: "patch-is-not-atomic", Seen: "RFC 7644 §3.5.2 wants all or nothing",

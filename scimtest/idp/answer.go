@@ -17,8 +17,7 @@ func (r *run) object(x *exchange) (nodeObject, bool) {
 				"RFC 7644 §3.1; another type aborts Microsoft's validator, and some clients read no other")
 		}
 	}
-	n, _ := parseNode(string(x.answer))
-	o, ok := n.object()
+	o, ok := parseObject(string(x.answer))
 	if !ok {
 		r.fail(x, CodeIncompatible, "a JSON object in the body", "the identity provider cannot read the answer")
 	}

@@ -110,8 +110,7 @@ func (r roles) differ(resource nodeObject) (differ bool, problem string) {
 		}
 		value, _ := o.get("value").text()
 		if strings.HasPrefix(value, "{") {
-			if inner, ok := parseNode(value); ok {
-				decoded, _ := inner.object()
+			if decoded, ok := parseObject(value); ok {
 				value, _ = decoded.get("value").text()
 			}
 		}

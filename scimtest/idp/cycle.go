@@ -198,7 +198,7 @@ func (c *cycle) user(s *subject) {
 		case !ok || id == "" && s.softDeleted: // who is disabled is not created (HOW)
 			return
 		case id == "":
-			body := createUser(c.e.user.assignments(&s.source, forCreate))
+			body := createUser(s.forCreate(c.e))
 			if s.created = c.createUser(s.user, body); s.created {
 				s.read = true
 			}
@@ -324,7 +324,7 @@ func (c *cycle) group(s *subject) {
 }
 
 func (c *cycle) createGroup(s *subject) {
-	x := c.send(CreateGroup, s.of, "/Groups", "", createGroup(c.e.group.assignments(&s.source, forCreate)))
+	x := c.send(CreateGroup, s.of, "/Groups", "", createGroup(s.forCreate(c.e)))
 	if !c.accept(x, 201, 200) {
 		return
 	}

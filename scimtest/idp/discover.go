@@ -73,8 +73,7 @@ func (c *cycle) pages() (all []nodeObject) {
 			c.fail(x, CodeIncompatible, fmt.Sprintf(format, args...), "Account Discovery misses accounts or counts them twice (RFC 7644 §3.4.2.4)")
 			return all
 		}
-		n, _ := parseNode(string(x.answer))
-		head, _ := n.object()
+		head, _ := parseObject(string(x.answer))
 		now, _ := head.number("totalResults") // list has checked it
 		if total < 0 {
 			total = now

@@ -111,8 +111,7 @@ func readToken(x *exchange) (token string, expires time.Duration, problem string
 	if x.err != nil || x.status != 200 {
 		return "", 0, "200 OK with a token"
 	}
-	n, _ := parseNode(string(x.answer))
-	o, _ := n.object()
+	o, _ := parseObject(string(x.answer))
 	token, _ = o.get("access_token").text()
 	seconds, ok := o.number("expires_in")
 	if kind, _ := o.get("token_type").text(); token == "" || !ok || len(kind) != len("Bearer") {

@@ -88,6 +88,7 @@ type rule struct {
 type rules struct {
 	all       []rule
 	matching  []rule // by precedence
+	plain     bool   // what creates an object is what updates it
 	reference *target
 	scope     condition // nil: all
 }
@@ -98,7 +99,7 @@ var targetPattern = regexp.MustCompile(`^(urn:[^"\[\]\s]+:)?[A-Za-z$][A-Za-z0-9_
 // manager or members.
 func compileRules(mappings []Mapping, scope []ScopingFilter, properties map[string]expression, reference string, assignedOnly bool) (*rules, error) {
 	var errs []error
-	out := &rules{}
+	out := &rules{plain: true}
 	targets := map[string]bool{}
 	for _, m := range mappings {
 		wrong := func(format string, args ...any) {
@@ -146,6 +147,7 @@ func compileRules(mappings []Mapping, scope []ScopingFilter, properties map[stri
 				wrong("roles have neither default nor precedence nor other conditions")
 			}
 		}
+		out.plain = out.plain && m.Default == "" && !m.CreateOnly
 		out.all = append(out.all, rule{
 			target: t, value: value, standard: m.Default, matching: m.Matching, createOnly: m.CreateOnly,
 			soft: uses["issoftdeleted"] || uses["accountenabled"], direct: isName(strings.Trim(m.Source, "[] ")),

@@ -33,19 +33,20 @@ func (n node) object() (members nodeObject, ok bool) {
 	if n == "" || n[0] != '{' {
 		return nil, false
 	}
-	s := string(n)
 	members = make(nodeObject, 0, 16)
-	for i := space(s, 1); s[i] != '}'; {
-		end := skip(s, i, 0)
-		name, _ := node(s[i:end]).text()
-		i = space(s, space(s, end)+1) // past the colon
-		end = skip(s, i, 0)
-		members = append(members, nodeMember{name, node(s[i:end])})
-		if i = space(s, end); s[i] == ',' {
-			i = space(s, i+1)
-		}
+	end := skipContainer(string(n), 0, 0, &members)
+	return members, end == len(n)
+}
+
+// parseObject checks that the text is one JSON object, and returns its
+// members.
+func parseObject(src string) (members nodeObject, ok bool) {
+	start := space(src, 0)
+	end := len(src)
+	for end > start && (src[end-1] == ' ' || src[end-1] == '\n' || src[end-1] == '\r' || src[end-1] == '\t') {
+		end--
 	}
-	return members, true
+	return node(src[start:end]).object()
 }
 
 // get returns a member; names have no case (RFC 7643 §2.1). Null is none.
@@ -138,7 +139,7 @@ func skip(s string, i, depth int) int {
 	case '"':
 		return skipString(s, i)
 	case '{', '[':
-		return skipContainer(s, i, depth)
+		return skipContainer(s, i, depth, nil)
 	case 't':
 		return skipWord(s, i, "true")
 	case 'f':
@@ -150,7 +151,9 @@ func skip(s string, i, depth int) int {
 	}
 }
 
-func skipContainer(s string, i, depth int) int {
+// skipContainer skips an array or an object, and collects the members of the
+// latter if somebody wants them.
+func skipContainer(s string, i, depth int, members *nodeObject) int {
 	object := s[i] == '{'
 	closing := s[i] + 2 // in ASCII, '}' follows '{' and ']' follows '[' at this distance
 	i = space(s, i+1)
@@ -158,6 +161,8 @@ func skipContainer(s string, i, depth int) int {
 		return i + 1
 	}
 	for {
+		name := i
+		nameEnd := i
 		if object {
 			if i >= len(s) || s[i] != '"' {
 				return -1
@@ -165,13 +170,19 @@ func skipContainer(s string, i, depth int) int {
 			if i = skipString(s, i); i < 0 {
 				return -1
 			}
+			nameEnd = i
 			if i = space(s, i); i >= len(s) || s[i] != ':' {
 				return -1
 			}
 			i = space(s, i+1)
 		}
+		value := i
 		if i = skip(s, i, depth+1); i < 0 {
 			return -1
+		}
+		if members != nil {
+			text, _ := node(s[name:nameEnd]).text()
+			*members = append(*members, nodeMember{text, node(s[value:i])})
 		}
 		if i = space(s, i); i >= len(s) {
 			return -1

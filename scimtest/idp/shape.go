@@ -44,12 +44,11 @@ func Shape(x Exchange) error {
 		}
 		return s.query(x.Kind, u.RawQuery)
 	}
-	n, ok := parseNode(string(x.RequestBody))
-	body, isObject := n.object()
+	body, ok := parseObject(string(x.RequestBody))
 	switch {
 	case u.RawQuery != "":
 		return fmt.Errorf("%s with the query %s", what, u.RawQuery)
-	case !ok || !isObject:
+	case !ok:
 		return fmt.Errorf("the body is no JSON object")
 	}
 	if err := s.body(body); err != nil {

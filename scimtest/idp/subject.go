@@ -97,6 +97,15 @@ func (s *subject) rules(e *Entra) *rules {
 	return e.group
 }
 
+// forCreate is what the subject's attributes should be when it is created.
+func (s *subject) forCreate(e *Entra) []assignment {
+	rules := s.rules(e)
+	if rules.plain {
+		return s.want
+	}
+	return rules.assignments(&s.source, forCreate)
+}
+
 // evaluate computes what the subject's attributes should be, and the print.
 func (s *subject) evaluate(e *Entra) {
 	rules := s.rules(e)
