@@ -10,17 +10,7 @@ import (
 // asks: a cycle reads thousands of resources and needs a few values of each.
 type node string
 
-// parseNode checks that the text is one JSON value.
-func parseNode(src string) (n node, ok bool) {
-	start := space(src, 0)
-	end := skip(src, start, 0)
-	if end < 0 || space(src, end) != len(src) {
-		return "", false
-	}
-	return node(src[start:end]), true
-}
-
-// A member is a member of an object.
+// A nodeMember is a member of an object.
 type nodeMember struct {
 	name  string
 	value node

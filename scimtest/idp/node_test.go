@@ -24,6 +24,9 @@ func FuzzNode(f *testing.F) {
 		if !ok && json.Valid([]byte(src)) && strings.Count(src, "[")+strings.Count(src, "{") <= maxDepth {
 			t.Fatalf("%q is JSON and was not taken for it", src)
 		}
+		if _, is := parseObject(src); is != (ok && n[0] == '{') {
+			t.Fatalf("%q: taken for an object: %v", src, is)
+		}
 		if !ok {
 			return
 		}
@@ -37,6 +40,16 @@ func FuzzNode(f *testing.F) {
 			t.Errorf("%q:\ngot  %#v\nwant %#v", src, got, want)
 		}
 	})
+}
+
+// parseNode checks that the text is one JSON value.
+func parseNode(src string) (n node, ok bool) {
+	start := space(src, 0)
+	end := skip(src, start, 0)
+	if end < 0 || space(src, end) != len(src) {
+		return "", false
+	}
+	return node(src[start:end]), true
 }
 
 // whole decodes all of a node; of members of one name the last one counts.
@@ -60,8 +73,7 @@ func whole(n node) any {
 }
 
 func TestNodeNamesHaveNoCase(t *testing.T) {
-	n, _ := parseNode(`{"USERNAME":"a","userName":"b","Active":null}`)
-	o, _ := n.object()
+	o, _ := parseObject(`{"USERNAME":"a","userName":"b","Active":null}`)
 	for name, want := range map[string]node{"userName": `"b"`, "username": `"a"`, "active": "", "x": ""} {
 		if got := o.get(name); got != want {
 			t.Errorf("%s: got %s, want %s (RFC 7643 §2.1)", name, got, want)

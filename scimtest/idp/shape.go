@@ -279,7 +279,7 @@ func shapeOfPatch(body nodeObject, group bool) error {
 		case merged && hasPath:
 			return fail("what has no path at the end")
 		}
-		err := errors.New("Add, Replace or Remove, or these in lower case")
+		err := errors.New("an op Add, Replace or Remove, or one of these in lower case")
 		switch op {
 		case "Add", "Replace", "Remove":
 			err = shapeOfDefault(op, path, value)
@@ -301,7 +301,7 @@ func shapeOfDefault(op, path string, value node) error {
 	case path == "roles" && op == "Add":
 		return allMatch(value, roleTextShape)
 	case op == "Remove" || !pathShape.MatchString(path) || path == "members" || path == "roles":
-		return errors.New("Add or Replace of an attribute, with a path, or Add or Remove of members")
+		return errors.New("of an attribute Add or Replace, with a path, and of members Add or Remove")
 	}
 	v, ok := value.scalar()
 	if _, isBool := v.(bool); !ok || isBool {

@@ -50,9 +50,9 @@ func TestShapeRefuses(t *testing.T) {
 
 		{"PATCH /Users/7", `{"Operations":[]}`, "schemas of PatchOp"},
 		{"PATCH /Users/7", patchOf(`{"op":"Replace","path":"active","value":false}`), `booleans are "True"`},
-		{"PATCH /Users/7", patchOf(`{"op":"REPLACE","path":"title","value":"a"}`), "or these in lower case"},
+		{"PATCH /Users/7", patchOf(`{"op":"REPLACE","path":"title","value":"a"}`), "one of these in lower case"},
 		{"PATCH /Users/7", patchOf(`{"op":"Replace","value":{"title":"a"}}`), "with a path"},
-		{"PATCH /Users/7", patchOf(`{"op":"Remove","path":"title"}`), "Add or Remove of members"},
+		{"PATCH /Users/7", patchOf(`{"op":"Remove","path":"title"}`), "of members Add or Remove"},
 		{"PATCH /Users/7", patchOf(`{"op":"Replace","path":"title","value":""}`), "clears nothing"},
 		{"PATCH /Users/7", patchOf(`{"op":"replace","path":"title","value":"a"}`), "merged into one operation"},
 		{"PATCH /Users/7", patchOf(`{"op":"replace","value":{"emails[type eq \"work\"].value":"a"}}`), "paths without brackets"},
@@ -63,7 +63,7 @@ func TestShapeRefuses(t *testing.T) {
 		{"PATCH /Users/7", patchOf(`{"op":"Replace","path":"title","value":"a","name":"b"}`), "op, path and value alone"},
 		{"PATCH /Groups/7", patchOf(`{"op":"Add","path":"members","value":[{"value":"7"}]}`), "elements that match"},
 		{"PATCH /Groups/7", patchOf(`{"op":"add","path":"members","value":[{"$ref":null,"value":"7"}]}`), "elements that match"},
-		{"PATCH /Groups/7", patchOf(`{"op":"Replace","path":"members","value":[]}`), "Add or Remove of members"},
+		{"PATCH /Groups/7", patchOf(`{"op":"Replace","path":"members","value":[]}`), "of members Add or Remove"},
 		{"PATCH /Groups/7", patchOf(`{"op":"remove","path":"members","value":[{"value":"7"}]}`), "no value"},
 		{"PATCH /Groups/7", patchOf(`{"op":"Replace","path":"displayName","value":"a"},{"op":"Add","path":"members","value":[{"$ref":null,"value":"7"}]}`), "in separate requests"},
 	} {

@@ -189,15 +189,6 @@ func member(o map[string]any, name string) (any, bool) {
 	return nil, false
 }
 
-// show prints a value as JSON, shortened.
-func show(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	return clip(string(b), 120)
-}
-
 func clip(s string, most int) string {
 	if len(s) <= most {
 		return s
