@@ -3,7 +3,7 @@
 // conformance, without a tenant there and without forty minutes until the next
 // cycle.
 //
-//	func TestProvisioning(t *testing.T) {
+//	func TestEndToEnd(t *testing.T) {
 //		server := httptest.NewServer(handler)
 //		defer server.Close()
 //

@@ -81,7 +81,7 @@ func Check(ctx context.Context, baseURL, token string, options *Options) (*Repor
 			Transport: &http.Transport{
 				Proxy:               http.ProxyFromEnvironment,
 				MaxIdleConnsPerHost: o.Workers + 8,
-				IdleConnTimeout:     30 * time.Second,
+				IdleConnTimeout:     time.Second, // before the server ends it: a POST on a connection that just ended is lost
 				DisableCompression:  true,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -144,7 +144,7 @@ func entraReferenceChecks() []check {
 			title:  "roles whose value is JSON text are understood, and sent again they are not doubled",
 			rows:   []string{"E074"},
 			source: entraMappings + ", SingleAppRoleAssignment; SCIM-SDK, MsAzurePatchValueSubAttributeRebuilder",
-			level:  Must,
+			level:  Should,
 			why:    "In the default dialect SingleAppRoleAssignment comes as JSON within a string. Stored as it is, no role of the application's ever matches, and people have no rights.",
 			fix:    "If the value of a role is a JSON object, take id, value and displayName out of it; skip roles that are there.",
 			run: func(p *probe) {

@@ -230,6 +230,7 @@ func TestEntraFindings(t *testing.T) {
 		{"create.extension-unnamed", "dropped", flawed("POST", users, "", reads(deletes(enterprise)))},
 		{"create.nulls", "null", flawed("POST", users, ":null", refuses(400, "invalidValue"))},
 		{"create.nulls", "meta", flawed("POST", users, `"meta"`, refuses(400, "mutability"))},
+		{"create.nulls-outside", "refused", flawed("POST", users, `"manager":null`, refuses(400, "invalidSyntax"))},
 		{"create.nulls", "an empty array is a value", flawed("", aUser, "", each(func(r object) { r["title"] = "null" }))},
 		{"create.unknown-schema", "400", flawed("POST", users, "2.0User", refuses(400, "invalidSyntax"))},
 		{"create.string-boolean", "400", flawed("POST", users, `"True"`, refuses(400, "invalidValue"))},

@@ -13,7 +13,7 @@ const mostOnDemand = 5
 // are named, at most five of them; with none named, all that it has. It always
 // uses the default dialect, probes three times first, and looks the object up
 // even if it has its id. Roles are not provisioned, and who is disabled in the
-// directory cannot be; who is not in scope is disabled if Entra manages it.
+// directory cannot be; a user who is not in scope is disabled if Entra manages it.
 // The simulated clock and the watermark stay as they are.
 //
 // Its error is the Report's, or of what cannot be provisioned on demand.
@@ -55,7 +55,7 @@ func (c *cycle) canDemand(s *subject, id string, members []string) error {
 		return fmt.Errorf("idp: there is no user or group %q to provision on demand", id)
 	case s.user != nil && s.user.SoftDeleted():
 		return fmt.Errorf("idp: %s is disabled: provision on demand finds nobody who is", s.of)
-	case !s.inScope && s.links[id] == nil:
+	case !s.inScope && (s.group != nil || s.links[id] == nil):
 		return fmt.Errorf("idp: %s is not in scope", s.of)
 	case s.user != nil && len(members) > 0:
 		return fmt.Errorf("idp: %s has no members", s.of)

@@ -69,6 +69,27 @@ func TestProvisionOnDemand(t *testing.T) {
 	}
 }
 
+// TestOnDemandOutOfScope: an unassigned user can be disabled on demand, and
+// nothing else be done with who is not in scope (POD, Known limitations).
+func TestOnDemandOutOfScope(t *testing.T) {
+	entra := newEntra(t, serve(t, nil), token, &idp.Options{AssignedOnly: true})
+	d := company()
+	d.Assignments = []idp.Assignment{{PrincipalID: "rd"}}
+	if _, err := entra.Sync(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	d.Assignments = nil
+	r, err := entra.ProvisionOnDemand(t.Context(), d, "ja")
+	if err != nil || r.Requests(idp.GetUser) != 1 || r.Requests(idp.PatchUser) != 1 || r.Writes() != 1 {
+		t.Errorf("%v, want the user disabled:\n%s", err, r)
+	}
+	for _, id := range []string{"rd", "boss"} {
+		if r, err := entra.ProvisionOnDemand(t.Context(), d, id); err == nil || !strings.Contains(err.Error(), "not in scope") || r.Requests() != 0 {
+			t.Errorf("%s: got %v, want that it is not in scope", id, err)
+		}
+	}
+}
+
 // TestDiscover: all accounts, page by page, each in its category.
 func TestDiscover(t *testing.T) {
 	url := serve(t, nil)

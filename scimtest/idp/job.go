@@ -44,12 +44,13 @@ func (j *job) restart() {
 }
 
 // looksAt reports whether a cycle looks at an object: it has changed, in the
-// mappings' eyes, since it was brought over, or its time in escrow is over.
+// mappings' eyes, since it was brought over, or it is to be deleted, or its
+// time in escrow is over.
 func (j *job) looksAt(id string, print uint64, now time.Time) bool {
 	if e := j.escrow[id]; e != nil && e.print == print {
 		return !now.Before(e.due)
 	}
-	return j.watermark[id] != print
+	return print == 0 || j.watermark[id] != print
 }
 
 // settle records how an object fared.
@@ -156,7 +157,7 @@ func (j *job) mayRun(now time.Time) bool {
 	if q == nil {
 		return true
 	}
-	q.Disabled = q.Disabled || now.Sub(q.Since) > disabledAfter
+	q.Disabled = q.Disabled || now.Sub(q.Since) >= disabledAfter
 	return !q.Disabled && !now.Before(q.Next)
 }
 

@@ -225,3 +225,21 @@ func TestStoppedCycle(t *testing.T) {
 		t.Errorf("want all of it again, and the managers: %v\n%s", err, r)
 	}
 }
+
+// TestDeletedBeforeRestart: a restart forgets the watermark and not who is to
+// be deleted.
+func TestDeletedBeforeRestart(t *testing.T) {
+	entra := newEntra(t, serve(t, nil), token, nil)
+	d := company()
+	if _, err := entra.Sync(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	d.Remove("ja")
+	entra.Restart(idp.KeepLinks)
+	if r, err := entra.Sync(t.Context(), d); err != nil || r.Requests(idp.DeleteUser) != 1 || r.Writes() != 1 {
+		t.Errorf("%v, want one user deleted:\n%s", err, r)
+	}
+	if _, err := entra.Verify(t.Context(), d); err != nil {
+		t.Error(err)
+	}
+}
