@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usherkit/scim/scimtest/conformance"
 	"github.com/usherkit/scim/scimtest/idp"
 )
 
@@ -50,6 +51,10 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 		})
 	})
 
+	if failed == nil {
+		failed = check(ctx, url, token, screen, heard)
+	}
+
 	screen.printf("\n  %s\n\n", screen.style(bold, "Summary"))
 	screen.table(rows)
 	if failed != nil {
@@ -57,6 +62,22 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 		return failed
 	}
 	screen.printf("\n  %s Every answer was right, and after every cycle the endpoint equalled the directory.\n\n", screen.style(green, "✓"))
+	return nil
+}
+
+// check runs the conformance check, whose users and groups come and go besides
+// the company's.
+func check(ctx context.Context, url, token string, screen *display, heard *listener) error {
+	title(screen, "Conformance", "what the RFCs, Entra, Okta and Microsoft's own validators ask of an endpoint")
+	heard.mute()
+	report, err := conformance.Check(ctx, url, token, nil)
+	if err != nil {
+		return err
+	}
+	if !report.Conforms() {
+		return fmt.Errorf("conformance: %d findings, such as\n%v", len(report.Findings()), report.Findings()[0])
+	}
+	verdict(screen, "%d checks by %d requests in %s, and no findings", len(report.Results), report.Requests, short(report.Duration))
 	return nil
 }
 
@@ -122,6 +143,7 @@ type listener struct {
 	screen *display
 	mu     sync.Mutex
 	fired  map[string]int // in this cycle
+	muted  bool
 }
 
 const fullyShown = 3
@@ -132,11 +154,18 @@ func (l *listener) begin() {
 	l.fired = map[string]int{}
 }
 
+// mute shows no more.
+func (l *listener) mute() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.muted = true
+}
+
 func (l *listener) hear(e event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fired[e.kind]++
-	if l.fired[e.kind] <= fullyShown {
+	if l.fired[e.kind] <= fullyShown && !l.muted {
 		l.screen.printf("    %s %s\n", l.screen.style(dim, fmt.Sprintf("%-16s", e.kind)), e.text)
 	}
 }

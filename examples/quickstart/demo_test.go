@@ -30,6 +30,9 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s: want %s in the summary:\n%s", row.name, row.numbers, summary)
 		}
 	}
+	if !regexp.MustCompile(`\d{3} checks by \d+ requests in .*, and no findings`).MatchString(out.String()) {
+		t.Errorf("the conformance check is not reported:\n%s", out.String())
+	}
 	if !strings.Contains(summary, "Every answer was right") {
 		t.Errorf("the summary does not say that all went right:\n%s", summary)
 	}
