@@ -231,7 +231,7 @@ func All() []Fault {
 		}
 		group.members.remove(rec)
 `},
-				{"memstore/store.go", "	t.slots.give(rec)\n	return nil\n", `	if !planted("deleted-user-stays-a-member") {
+				{"memstore/store.go", "	t.slots.give(rec)\n	return nil\n", `	if !planted("deleted-user-stays-a-member") && !planted("deleted-name-stays-taken") { // or its slot is used again
 		t.slots.give(rec)
 	}
 	return nil
