@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
 
 	"github.com/usherkit/scim/scimtest/conformance"
 )
@@ -14,7 +16,8 @@ import (
 type checkCommand struct {
 	endpoint
 	Suite    []string `placeholder:"NAME" help:"Suites to run: ${suites}. Default: all; strict only if the endpoint claims to conform to that profile."`
-	Only     []string `placeholder:"ID" help:"Run only the checks whose ids begin so: rfc.patch, entra.users."`
+	Only     []string `placeholder:"ID" help:"Run only the checks whose ids begin so: rfc.patch, entra.members. -list shows them."`
+	List     bool     `help:"List the checks and send nothing."`
 	Domain   string   `default:"usher-check.example" help:"Domain of the user names that are made up."`
 	User     string   `placeholder:"JSON" help:"Attributes that each user must have at this endpoint: {\"nickName\": \"x\"}."`
 	JSON     bool     `name:"json" help:"Print the report as JSON."`
@@ -54,6 +57,9 @@ func (c *checkCommand) Validate() error {
 
 // Run is called by kong.
 func (c *checkCommand) Run(console *console) error {
+	if c.List {
+		return c.list(console.out)
+	}
 	options := &conformance.Options{
 		Suites: c.Suite, Only: c.Only, Domain: c.Domain, Timeout: c.Timeout, Workers: c.Workers, Client: c.client(),
 	}
@@ -62,22 +68,28 @@ func (c *checkCommand) Run(console *console) error {
 			return fmt.Errorf("-user: want a JSON object: %s", c.User)
 		}
 	}
-	outputs := []output{
-		{c.JUnit, (*conformance.Report).WriteJUnit},
-		{c.HTML, (*conformance.Report).WriteHTML},
-		{c.Markdown, (*conformance.Report).WriteMarkdown},
+	outputs := []*output{
+		{name: c.JUnit, form: (*conformance.Report).WriteJUnit},
+		{name: c.HTML, form: (*conformance.Report).WriteHTML},
+		{name: c.Markdown, form: (*conformance.Report).WriteMarkdown},
 	}
 	toStdout := 0
 	if c.JSON {
 		toStdout++
 	}
 	for _, o := range outputs {
-		if o.file == "-" {
+		if o.name == "-" {
 			toStdout++
 		}
 	}
 	if toStdout > 1 {
 		return errors.New("more than one report to the standard output; give some of them a file")
+	}
+	for _, o := range outputs { // before the work, which would be lost
+		if err := o.open(); err != nil {
+			return err
+		}
+		defer o.close()
 	}
 	if err := c.reach(console.ctx, options.Client); err != nil {
 		return err
@@ -99,16 +111,14 @@ func (c *checkCommand) Run(console *console) error {
 	if len(report.Results) == 0 {
 		return fmt.Errorf("no check of these suites has an id that begins with one of %q", c.Only)
 	}
-	for _, o := range outputs {
-		if err := o.write(console.out, report); err != nil {
-			return err
-		}
-	}
 	switch {
 	case c.JSON:
 		err = report.WriteJSON(console.out)
 	case toStdout == 0:
 		err = report.WriteText(console.out, newDisplay(console.out).colours)
+	}
+	for _, o := range outputs {
+		err = errors.Join(err, o.write(console.out, report))
 	}
 	if err == nil && !report.Conforms() {
 		return errWrong
@@ -116,23 +126,53 @@ func (c *checkCommand) Run(console *console) error {
 	return err
 }
 
-// An output is a file for a form of the report.
-type output struct {
-	file string // empty: none; "-": the standard output
-	form func(*conformance.Report, io.Writer) error
+// list prints what would be checked.
+func (c *checkCommand) list(out io.Writer) error {
+	begins := func(id string) bool {
+		return len(c.Only) == 0 || slices.ContainsFunc(c.Only, func(prefix string) bool { return strings.HasPrefix(id, prefix) })
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, r := range conformance.Checks() {
+		if begins(r.ID) && (len(c.Suite) == 0 || slices.Contains(c.Suite, r.Suite)) {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", r.ID, r.Level, r.Title)
+		}
+	}
+	return w.Flush()
 }
 
-func (o output) write(stdout io.Writer, report *conformance.Report) error {
-	if o.file == "" {
+// An output is a file for a form of the report.
+type output struct {
+	name string // empty: none; "-": the standard output
+	form func(*conformance.Report, io.Writer) error
+	file *os.File
+}
+
+// open opens the file, and leaves what is in it until there is something to write.
+func (o *output) open() (err error) {
+	if o.name != "" && o.name != "-" {
+		o.file, err = os.OpenFile(o.name, os.O_WRONLY|os.O_CREATE, 0o644)
+	}
+	return err
+}
+
+func (o *output) close() {
+	if o.file != nil {
+		o.file.Close()
+	}
+}
+
+func (o *output) write(stdout io.Writer, report *conformance.Report) error {
+	switch {
+	case o.name == "":
 		return nil
+	case o.file == nil:
+		return o.form(report, stdout)
 	}
-	var b bytes.Buffer
-	if err := o.form(report, &b); err != nil {
+	if err := o.file.Truncate(0); err != nil {
 		return err
 	}
-	if o.file == "-" {
-		_, err := stdout.Write(b.Bytes())
+	if err := o.form(report, o.file); err != nil {
 		return err
 	}
-	return os.WriteFile(o.file, b.Bytes(), 0o644)
+	return o.file.Sync()
 }

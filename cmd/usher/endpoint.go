@@ -41,7 +41,7 @@ func (e *endpoint) client() *http.Client {
 			TLSClientConfig:     &tls.Config{InsecureSkipVerify: e.Insecure}, // whoever says -insecure wants that
 			TLSHandshakeTimeout: e.Timeout,
 			MaxIdleConnsPerHost: e.Workers + 8,
-			IdleConnTimeout:     30 * time.Second,
+			IdleConnTimeout:     time.Second, // before the server ends it: a POST on one that just ended is lost,
 			DisableCompression:  true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -53,43 +53,51 @@ func (e *endpoint) client() *http.Client {
 func (e *endpoint) reach(ctx context.Context, client *http.Client) error {
 	u, err := url.Parse(e.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("URL %q: want http:// or https:// and a host", e.URL)
+		return errors.New("URL: want http:// or https:// and a host, such as https://app.example.com/scim/v2")
 	}
 	if e.Token == "" {
-		return errors.New("no token: give -token, or set USHER_TOKEN")
+		return errors.New("no token: give -token, or set USHER_TOKEN; any will do where none is asked for")
 	}
 	u.RawQuery, u.Fragment, u.User = "", "", nil
 	base := strings.TrimRight(u.String(), "/")
+	const often = "the base URL often ends in /scim or /scim/v2"
 	users, err := e.get(ctx, client, base+"/Users?count=1")
 	switch {
 	case err != nil:
 		return fmt.Errorf("cannot reach %s: %w", base, explained(err))
-	case users == http.StatusUnauthorized:
-		return fmt.Errorf("%s refuses the token: GET /Users is answered 401", base)
-	case users == http.StatusNotFound:
-		if config, err := e.get(ctx, client, base+"/ServiceProviderConfig"); err == nil && config == http.StatusNotFound {
-			return fmt.Errorf("there is no SCIM endpoint at %s: /Users and /ServiceProviderConfig are answered 404; the base URL often ends in /scim or /scim/v2", base)
+	case users.StatusCode == http.StatusUnauthorized, users.StatusCode == http.StatusForbidden:
+		return fmt.Errorf("%s refuses the token: GET /Users is answered %d", base, users.StatusCode)
+	case users.StatusCode/100 == 3:
+		return fmt.Errorf("%s redirects to %q, which identity providers do not follow: give the URL that it leads to, if that is the endpoint", base, users.Header.Get("Location"))
+	case users.StatusCode >= 500 && users.StatusCode != http.StatusNotImplemented:
+		return fmt.Errorf("%s is out of order: GET /Users is answered %d", base, users.StatusCode)
+	case strings.HasPrefix(users.Header.Get("Content-Type"), "text/html"):
+		return fmt.Errorf("there is no SCIM endpoint at %s: GET /Users is answered with a web page; %s", base, often)
+	case users.StatusCode == http.StatusNotFound:
+		if config, err := e.get(ctx, client, base+"/ServiceProviderConfig"); err == nil && config.StatusCode == http.StatusNotFound {
+			return fmt.Errorf("there is no SCIM endpoint at %s: /Users and /ServiceProviderConfig are answered 404; %s", base, often)
 		}
 	}
 	return nil
 }
 
-func (e *endpoint) get(ctx context.Context, client *http.Client, url string) (status int, err error) {
+// get returns the head of an answer.
+func (e *endpoint) get(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+e.Token)
 	req.Header.Set("Accept", "application/scim+json")
 	res, err := client.Do(req)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer res.Body.Close()
 	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20)) // so that the connection can be used again
-	return res.StatusCode, err
+	return res, err
 }
 
 // explained adds to an error what to do about it.

@@ -75,6 +75,9 @@ func run(c *console, args []string) int {
 		complete(c.out, parser.Model, args[1:])
 		return allWell
 	}
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	alone := len(args) == 0
 	if alone {
 		args = []string{"--help"}

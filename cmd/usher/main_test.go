@@ -108,9 +108,24 @@ var faults = map[string]func(http.Handler) http.Handler{
 		})
 	},
 	// It never answers.
+	"page": func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			io.WriteString(w, "<!doctype html><title>Sign in</title>")
+		})
+	},
+	"moved": func(http.Handler) http.Handler {
+		return http.RedirectHandler("https://login.example.com/", http.StatusFound)
+	},
+	"forbidden": func(http.Handler) http.Handler { return status(http.StatusForbidden) },
+	"down":      func(http.Handler) http.Handler { return status(http.StatusBadGateway) },
 	"silent": func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	},
+}
+
+func status(code int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
 }
 
 func endpointCommand(ts *testscript.TestScript, _ bool, args []string) {
