@@ -14,7 +14,7 @@ SHELL       := bash
 tool = GOWORK=off $(GO) tool -modfile='$(CURDIR)/tools/go.mod'
 
 # The directories with a go.mod, and those of them with packages of ours.
-modules  := . elimity examples internal/peertest
+modules  := . cmd/usher elimity examples internal/peertest
 all_mods := $(modules) tools
 
 .PHONY: check test race lint format standalone fuzz bench tidy api

@@ -95,7 +95,7 @@ func TestSchemasFlattened(t *testing.T) {
 		mapped         []string // entra.md 5.4, and 6.4 for roles
 	}{
 		{scim.UserSchemaURI, "", []string{
-			"userName", "active", "displayName", "title", "preferredLanguage",
+			"externalId", "userName", "active", "displayName", "title", "preferredLanguage",
 			"name.givenName", "name.familyName", "name.formatted",
 			`emails[type eq "work"].value`,
 			`phoneNumbers[type eq "work"].value`, `phoneNumbers[type eq "mobile"].value`, `phoneNumbers[type eq "fax"].value`,
@@ -111,7 +111,7 @@ func TestSchemasFlattened(t *testing.T) {
 			scim.EnterpriseUserSchemaURI + ":employeeNumber", scim.EnterpriseUserSchemaURI + ":department", scim.EnterpriseUserSchemaURI + ":manager",
 			scim.EnterpriseUserSchemaURI + ":costCenter", scim.EnterpriseUserSchemaURI + ":division", scim.EnterpriseUserSchemaURI + ":organization",
 		}},
-		{scim.GroupSchemaURI, "", []string{"displayName", "members"}},
+		{scim.GroupSchemaURI, "", []string{"externalId", "displayName", "members"}},
 	} {
 		schema, ok := schemas[tt.schema]
 		if !ok {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/memstore"
-	"github.com/usherkit/scim/scimtest"
+	"github.com/usherkit/scim/scimtest/idp"
 )
 
 // memberIDs are the ids of a group's members as the endpoint shows them, sorted.
@@ -107,18 +107,21 @@ func TestParallelAddsOfOneMember(t *testing.T) {
 // and not returned as it was sent is patched again in every cycle (azure-docs
 // #11784, langwatch #6974).
 func TestEmptyCycle(t *testing.T) {
-	for _, dialect := range []scimtest.Dialect{scimtest.DialectDefault, scimtest.DialectFlag, scimtest.DialectMixed} {
+	for _, dialect := range []idp.Dialect{idp.DialectDefault, idp.DialectFlag, idp.DialectMixed} {
 		t.Run(dialect.String(), func(t *testing.T) {
 			server := httptest.NewServer(newSite(t, new(memstore.Store), nil).h)
 			defer server.Close()
-			entra := scimtest.NewEntra(server.URL, "secret", &scimtest.Options{Dialect: dialect})
+			entra, err := idp.NewEntra(server.URL, "secret", &idp.Options{Dialect: dialect})
+			if err != nil {
+				t.Fatal(err)
+			}
 			d := fiftyUsers()
 
 			first, err := entra.Sync(t.Context(), d)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for kind, want := range map[scimtest.Kind]int{scimtest.CreateUser: 50, scimtest.PatchManager: 49, scimtest.CreateGroup: 5} {
+			for kind, want := range map[idp.Kind]int{idp.CreateUser: 50, idp.PatchManager: 49, idp.CreateGroup: 5} {
 				if got := first.Requests(kind); got != want {
 					t.Errorf("the initial cycle made %d requests to %s, want %d:\n%s", got, kind, want, first)
 				}
@@ -135,13 +138,17 @@ func TestEmptyCycle(t *testing.T) {
 					t.Errorf("a cycle in which nothing has happened made %d writes:\n%s", got, again)
 				}
 			}
-			entra.ResetLinks() // E103: everybody is matched again, and nothing is to be written
-			again, err := entra.Sync(t.Context(), d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := again.Writes(); got != 0 {
-				t.Errorf("a cycle after a reset of the links made %d writes:\n%s", got, again)
+			// A restart makes Entra compare everything again; with its links
+			// broken (E103) everybody is also matched again. Nothing is to be written.
+			for _, links := range []idp.Links{idp.KeepLinks, idp.BreakLinks} {
+				entra.Restart(links)
+				again, err := entra.Sync(t.Context(), d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := again.Writes(); got != 0 {
+					t.Errorf("a cycle after a restart made %d writes:\n%s", got, again)
+				}
 			}
 		})
 	}
@@ -149,9 +156,9 @@ func TestEmptyCycle(t *testing.T) {
 
 // fiftyUsers are a chain of managers, every attribute of the default mapping,
 // and five groups.
-func fiftyUsers() (d scimtest.Directory) {
+func fiftyUsers() (d idp.Directory) {
 	for i := range 50 {
-		u := scimtest.User{
+		u := idp.User{
 			ID:                fmt.Sprintf("6f2c1d3e-0000-4000-9000-%012d", i),
 			UserPrincipalName: fmt.Sprintf("user.%d@contoso.example", i),
 			DisplayName:       fmt.Sprintf("Üser %d O'Neil", i),
@@ -167,7 +174,7 @@ func fiftyUsers() (d scimtest.Directory) {
 		d.Users = append(d.Users, u)
 	}
 	for i := range 5 {
-		g := scimtest.Group{ID: fmt.Sprintf("7f2c1d3e-0000-4000-9000-%012d", i), DisplayName: fmt.Sprintf("Group %d", i)}
+		g := idp.Group{ID: fmt.Sprintf("7f2c1d3e-0000-4000-9000-%012d", i), DisplayName: fmt.Sprintf("Group %d", i)}
 		for k := range 10 * i { // one stays empty
 			g.Members = append(g.Members, d.Users[k].ID)
 		}

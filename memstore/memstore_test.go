@@ -20,6 +20,10 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) scim.Store { return new(Store) })
 }
 
+func TestEndToEnd(t *testing.T) {
+	storetest.EndToEnd(t, func(t *testing.T) scim.Store { return new(Store) })
+}
+
 var (
 	ctx        = context.Background()
 	users      = must(scim.UserType())

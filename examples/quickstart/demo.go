@@ -12,7 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/usherkit/scim/scimtest"
+	"github.com/usherkit/scim/scimtest/conformance"
+	"github.com/usherkit/scim/scimtest/idp"
 )
 
 // demo provisions the company to an endpoint of its own, cycle by cycle, and
@@ -33,19 +34,26 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 	screen.printf("\n  %s\n  An endpoint at %s, and a stand-in for Microsoft Entra ID\n  that provisions a company of %d people and %d groups to it over HTTP.\n",
 		screen.style(bold, "Usher quickstart, demonstration"), url, len(directory.Users), len(directory.Groups))
 
-	entra := scimtest.NewEntra(url, token, &scimtest.Options{Progress: screen.progress})
+	entra, err := idp.NewEntra(url, token, &idp.Options{Progress: screen.progress})
+	if err != nil {
+		return err
+	}
 	rows := [][]string{{"cycle", "requests", "creates", "patches", "deletes", "hooks", "time"}}
-	failed := play(ctx, entra, directory, screen, heard, func(name string, r *scimtest.Report) {
+	failed := play(ctx, entra, directory, screen, heard, func(name string, r *idp.Report) {
 		rows = append(rows, []string{
 			name,
 			fmt.Sprint(r.Requests()),
-			fmt.Sprint(r.Requests(scimtest.CreateUser, scimtest.CreateGroup)),
-			fmt.Sprint(r.Requests(scimtest.PatchUser, scimtest.PatchManager, scimtest.PatchGroup, scimtest.PatchMembers)),
-			fmt.Sprint(r.Requests(scimtest.DeleteUser, scimtest.DeleteGroup)),
+			fmt.Sprint(r.Requests(idp.CreateUser, idp.CreateGroup)),
+			fmt.Sprint(r.Requests(idp.PatchUser, idp.PatchManager, idp.PatchGroup, idp.PatchMembers)),
+			fmt.Sprint(r.Requests(idp.DeleteUser, idp.DeleteGroup)),
 			fmt.Sprint(heard.total()),
 			short(r.Duration),
 		})
 	})
+
+	if failed == nil {
+		failed = check(ctx, url, token, screen, heard)
+	}
 
 	screen.printf("\n  %s\n\n", screen.style(bold, "Summary"))
 	screen.table(rows)
@@ -57,9 +65,25 @@ func demo(ctx context.Context, out io.Writer, addr, token string) error {
 	return nil
 }
 
+// check runs the conformance check, whose users and groups come and go besides
+// the company's.
+func check(ctx context.Context, url, token string, screen *display, heard *listener) error {
+	title(screen, "Conformance", "what the RFCs, Entra, Okta and Microsoft's own validators ask of an endpoint")
+	heard.mute()
+	report, err := conformance.Check(ctx, url, token, nil)
+	if err != nil {
+		return err
+	}
+	if !report.Conforms() {
+		return fmt.Errorf("conformance: %d findings, such as\n%v", len(report.Findings()), report.Findings()[0])
+	}
+	verdict(screen, "%d checks by %d requests in %s, and no findings", len(report.Results), report.Requests, short(report.Duration))
+	return nil
+}
+
 // play runs Test Connection and the cycles, and reports each one. It ends at
 // the first one that is not right: what follows would only repeat it.
-func play(ctx context.Context, entra *scimtest.Entra, d scimtest.Directory, screen *display, heard *listener, done func(string, *scimtest.Report)) error {
+func play(ctx context.Context, entra *idp.Entra, d idp.Directory, screen *display, heard *listener, done func(string, *idp.Report)) error {
 	title(screen, "Test Connection", "a look-up of a name that nobody has must find nothing, and not fail")
 	heard.begin()
 	report, err := entra.TestConnection(ctx)
@@ -74,6 +98,9 @@ func play(ctx context.Context, entra *scimtest.Entra, d scimtest.Directory, scre
 		heard.begin()
 		c.happens(&d)
 		entra.SetDialect(c.dialect)
+		if c.restart {
+			entra.Restart(idp.KeepLinks)
+		}
 		report, err := entra.Sync(ctx, d)
 		heard.end()
 		done(c.name, report)
@@ -116,6 +143,7 @@ type listener struct {
 	screen *display
 	mu     sync.Mutex
 	fired  map[string]int // in this cycle
+	muted  bool
 }
 
 const fullyShown = 3
@@ -126,11 +154,18 @@ func (l *listener) begin() {
 	l.fired = map[string]int{}
 }
 
+// mute shows no more.
+func (l *listener) mute() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.muted = true
+}
+
 func (l *listener) hear(e event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fired[e.kind]++
-	if l.fired[e.kind] <= fullyShown {
+	if l.fired[e.kind] <= fullyShown && !l.muted {
 		l.screen.printf("    %s %s\n", l.screen.style(dim, fmt.Sprintf("%-16s", e.kind)), e.text)
 	}
 }

@@ -22,13 +22,16 @@ func TestDemo(t *testing.T) {
 		// requests, creates, patches, deletes, hooks
 		{"Test Connection", `2 0 0 0 0`},
 		{"Initial cycle", `638 212 212 0 424`}, // 2 probes, 212 look-ups, 212 creates, 199 managers, 13 batches of members
-		{"Disable", `216 0 1 0 1`},
-		{"Restore", `216 0 1 0 1`},
-		{"Nothing new", `213 0 0 0 0`},
+		{"Disable", `4 0 1 0 1`},               // 2 probes, a look at the one who has changed, and a write
+		{"Restore", `4 0 1 0 1`},
+		{"Restart", `672 0 0 0 0`}, // 2 probes, 211 look-ups, and 459 members asked about
 	} {
 		if !regexp.MustCompile(row.name + `\s+` + strings.ReplaceAll(row.numbers, " ", `\s+`) + `\s`).MatchString(summary) {
 			t.Errorf("%s: want %s in the summary:\n%s", row.name, row.numbers, summary)
 		}
+	}
+	if !regexp.MustCompile(`\d{3} checks by \d+ requests in .*, and no findings`).MatchString(out.String()) {
+		t.Errorf("the conformance check is not reported:\n%s", out.String())
 	}
 	if !strings.Contains(summary, "Every answer was right") {
 		t.Errorf("the summary does not say that all went right:\n%s", summary)

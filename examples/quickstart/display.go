@@ -11,7 +11,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
-	"github.com/usherkit/scim/scimtest"
+	"github.com/usherkit/scim/scimtest/idp"
 )
 
 // A display shows the demo: on a terminal with colours and a progress bar,
@@ -64,7 +64,7 @@ func (d *display) style(attribute, s string) string {
 }
 
 // progress shows how far a cycle has come.
-func (d *display) progress(p scimtest.Progress) {
+func (d *display) progress(p idp.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -90,7 +90,7 @@ func (d *display) progress(p scimtest.Progress) {
 	}
 }
 
-func phase(p scimtest.Progress) string {
+func phase(p idp.Progress) string {
 	if p.Run == "verification" {
 		return "compare " + p.Phase
 	}

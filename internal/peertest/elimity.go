@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +14,6 @@ import (
 	"github.com/elimity-com/scim/errors"
 	"github.com/elimity-com/scim/optional"
 	"github.com/elimity-com/scim/schema"
-	filter "github.com/scim2/filter-parser/v2"
 )
 
 // Elimity returns elimity-com/scim over maps under a mutex: the obvious way to
@@ -27,9 +27,9 @@ func Elimity(token string) http.Handler {
 			{
 				Name: "User", Endpoint: "/Users", Schema: schema.CoreUserSchema(),
 				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
-				Handler:          newTable("userName"),
+				Handler:          newTable("userName", schema.CoreUserSchema(), schema.ExtensionEnterpriseUser()),
 			},
-			{Name: "Group", Endpoint: "/Groups", Schema: schema.CoreGroupSchema(), Handler: newTable("displayName")},
+			{Name: "Group", Endpoint: "/Groups", Schema: schema.CoreGroupSchema(), Handler: newTable("displayName", schema.CoreGroupSchema())},
 		},
 	})
 	if err != nil {
@@ -44,8 +44,12 @@ type table struct {
 	mu     sync.RWMutex
 	rows   map[string]*row
 	order  []*row
+	made   int // rows, also those that are gone
 	unique string
 	taken  map[string]bool
+
+	core       attributes
+	extensions map[string]attributes // by URI
 }
 
 type row struct {
@@ -55,8 +59,21 @@ type row struct {
 	attributes        scim.ResourceAttributes
 }
 
-func newTable(unique string) *table {
-	return &table{rows: map[string]*row{}, unique: unique, taken: map[string]bool{}}
+func newTable(unique string, core schema.Schema, extensions ...schema.Schema) *table {
+	t := &table{
+		rows: map[string]*row{}, unique: unique, taken: map[string]bool{},
+		core: attributes(core.Attributes), extensions: map[string]attributes{},
+	}
+	for _, e := range extensions {
+		t.extensions[e.ID] = attributes(e.Attributes)
+	}
+	return t
+}
+
+// name is the one that no two rows have, whatever its case.
+func (t *table) name(a scim.ResourceAttributes) string {
+	name, _ := a[t.unique].(string)
+	return strings.ToLower(name)
 }
 
 // resource is what the library encodes, without the attributes that the
@@ -81,11 +98,12 @@ func (t *table) resource(r *http.Request, w *row) scim.Resource {
 func (t *table) Create(r *http.Request, attributes scim.ResourceAttributes) (scim.Resource, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	name, _ := attributes[t.unique].(string)
-	if name = strings.ToLower(name); t.taken[name] {
+	name := t.name(attributes)
+	if t.taken[name] {
 		return scim.Resource{}, errors.ScimErrorUniqueness
 	}
-	now, n := time.Now(), len(t.order)+1
+	t.made++
+	now, n := time.Now(), t.made
 	w := &row{id: fmt.Sprintf("%08x-0000-4000-8000-%012x", n, n), version: 1, created: now, modified: now, attributes: attributes}
 	t.taken[name], t.rows[w.id] = true, w
 	t.order = append(t.order, w)
@@ -102,12 +120,23 @@ func (t *table) Get(r *http.Request, id string) (scim.Resource, error) {
 	return t.resource(r, w), nil
 }
 
+// The attributes that the library knows and a table does not keep among the
+// others.
+var commonAttributes = regexp.MustCompile(`(?i)\b(id|meta)\b`)
+
 func (t *table) GetAll(r *http.Request, q scim.ListRequestParams) (scim.Page, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	page := scim.Page{Resources: []scim.Resource{}}
+	common := q.FilterValidator != nil && commonAttributes.MatchString(r.URL.Query().Get("filter"))
 	for _, w := range t.order {
-		if q.FilterValidator != nil && q.FilterValidator.PassesFilter(w.attributes) != nil {
+		attributes := w.attributes
+		if common {
+			attributes = maps.Clone(attributes)
+			attributes["id"] = w.id
+			attributes["meta"] = map[string]any{"created": w.created.Format(time.RFC3339Nano), "lastModified": w.modified.Format(time.RFC3339Nano)}
+		}
+		if q.FilterValidator != nil && q.FilterValidator.PassesFilter(attributes) != nil {
 			continue
 		}
 		page.TotalResults++
@@ -119,20 +148,33 @@ func (t *table) GetAll(r *http.Request, q scim.ListRequestParams) (scim.Page, er
 }
 
 // change makes one change of a row.
-func (t *table) change(r *http.Request, id string, to func(*row) scim.ResourceAttributes) (scim.Resource, error) {
+func (t *table) change(r *http.Request, id string, to func(*row) (scim.ResourceAttributes, error)) (scim.Resource, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.rows[id]
 	if w == nil {
 		return scim.Resource{}, errors.ScimErrorResourceNotFound(id)
 	}
-	w.attributes, w.modified = to(w), time.Now()
+	next, err := to(w)
+	if err != nil {
+		return scim.Resource{}, err
+	}
+	switch before, after := t.name(w.attributes), t.name(next); {
+	case after == "":
+		return scim.Resource{}, errors.ScimErrorInvalidValue
+	case after != before && t.taken[after]:
+		return scim.Resource{}, errors.ScimErrorUniqueness
+	default:
+		delete(t.taken, before)
+		t.taken[after] = true
+	}
+	w.attributes, w.modified = next, time.Now()
 	w.version++
 	return t.resource(r, w), nil
 }
 
 func (t *table) Replace(r *http.Request, id string, attributes scim.ResourceAttributes) (scim.Resource, error) {
-	return t.change(r, id, func(*row) scim.ResourceAttributes { return attributes })
+	return t.change(r, id, func(*row) (scim.ResourceAttributes, error) { return attributes, nil })
 }
 
 func (t *table) Delete(_ *http.Request, id string) error {
@@ -142,72 +184,20 @@ func (t *table) Delete(_ *http.Request, id string) error {
 	if w == nil {
 		return errors.ScimErrorResourceNotFound(id)
 	}
-	name, _ := w.attributes[t.unique].(string)
-	delete(t.taken, strings.ToLower(name))
+	delete(t.taken, t.name(w.attributes))
 	delete(t.rows, id)
 	t.order = slices.DeleteFunc(t.order, func(o *row) bool { return o == w })
 	return nil
 }
 
 func (t *table) Patch(r *http.Request, id string, operations []scim.PatchOperation) (scim.Resource, error) {
-	return t.change(r, id, func(w *row) scim.ResourceAttributes {
-		next := maps.Clone(w.attributes)
+	return t.change(r, id, func(w *row) (next scim.ResourceAttributes, err error) {
+		next = w.attributes
 		for _, op := range operations {
-			if op.Path == nil {
-				if values, ok := op.Value.(map[string]any); ok {
-					maps.Copy(next, values)
-				}
-				continue
-			}
-			name := op.Path.AttributePath.AttributeName
-			old, _ := next[name].([]any)
-			switch added, list := op.Value.([]any); {
-			case op.Op == scim.PatchOperationRemove && op.Path.ValueExpression == nil:
-				delete(next, name)
-			case op.Op == scim.PatchOperationRemove:
-				next[name] = without(old, op.Path.ValueExpression)
-			case op.Op == scim.PatchOperationAdd && list:
-				next[name] = with(old, added)
-			default:
-				next[name] = op.Value
+			if next, err = t.patched(next, op); err != nil {
+				return nil, err
 			}
 		}
-		return next
+		return next, nil
 	})
-}
-
-func valueOf(element any) any {
-	m, _ := element.(map[string]any)
-	return m["value"]
-}
-
-// with returns old and those of added whose values are not in it.
-func with(old, added []any) []any {
-	next := slices.Clone(old)
-	seen := make(map[any]bool, len(old))
-	for _, e := range old {
-		seen[valueOf(e)] = true
-	}
-	for _, e := range added {
-		if v := valueOf(e); !seen[v] {
-			seen[v] = true
-			next = append(next, e)
-		}
-	}
-	return next
-}
-
-// without returns old without the elements of the value in value eq "…".
-func without(old []any, e filter.Expression) []any {
-	is, ok := e.(*filter.AttributeExpression)
-	if !ok || is.Operator != filter.EQ || is.AttributePath.AttributeName != "value" {
-		return old
-	}
-	next := make([]any, 0, len(old))
-	for _, e := range old {
-		if valueOf(e) != is.CompareValue {
-			next = append(next, e)
-		}
-	}
-	return next
 }

@@ -116,7 +116,7 @@ func BenchmarkCollection(b *testing.B) {
 		runtime.KeepAlive(p)
 	})
 	b.Run("elimity", func(b *testing.B) {
-		users := newTable("userName")
+		users := newTable("userName", schema.CoreUserSchema())
 		collect(b, million(), func() { fillTable(b, users, million()) })
 		runtime.KeepAlive(users)
 	})

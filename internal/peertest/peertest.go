@@ -15,6 +15,7 @@ package peertest
 
 import (
 	"crypto/subtle"
+	"io"
 	"net/http"
 
 	"github.com/usherkit/scim"
@@ -43,7 +44,10 @@ func guard(token string, h http.HandlerFunc) http.Handler {
 	want := []byte("Bearer " + token)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			w.Header().Set("Content-Type", "application/scim+json")
 			w.WriteHeader(http.StatusUnauthorized)
+			io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"401","detail":"The token is not valid."}`)
 			return
 		}
 		h(w, r)

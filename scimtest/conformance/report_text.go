@@ -1,0 +1,304 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// WriteText writes the report for a terminal: the picture, then the findings
+// in full, then advice and what was skipped, and the verdict as the last line.
+// Whatever the endpoint wrote stands indented.
+func (r *Report) WriteText(w io.Writer, color bool) error {
+	p := &printer{color: color}
+	g := r.grid()
+	p.line("%s %s", p.style("1", "SCIM conformance of"), p.style("1", inline(r.Endpoint)))
+	if r.Server != "" {
+		p.paragraph("  ", inline(r.Server))
+	}
+	p.line("  %s, %s, %s, %s", count(len(r.Results), "check"), count(r.Requests, "request"), brief(r.Duration), r.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	p.picture(g)
+
+	for i, c := range r.causes(Failed) {
+		if i == 0 {
+			p.heading("Findings", "what most checks stumble over comes first")
+		}
+		p.cause(r, c)
+	}
+	for i, c := range r.causes(Advised) {
+		if i == 0 {
+			p.heading("Advice", "recommendations that are not met; no findings")
+		}
+		for _, result := range c.Results {
+			p.check(result)
+			p.field("expected", result.expected())
+			p.field("got", clip(result.got(), 300))
+			p.field("fix", result.Fix)
+		}
+	}
+	for i, s := range r.skipped() {
+		if i == 0 {
+			p.heading("Skipped", "")
+		}
+		p.line("")
+		p.paragraph("  "+p.mark(Skipped)+" ", inline(s.Reason))
+		for _, result := range s.Results {
+			p.line("      %s", inline(result.ID))
+		}
+	}
+
+	mark, style := "✗", "1;31"
+	if r.Conforms() {
+		mark, style = "✓", "1;32"
+	}
+	p.line("")
+	verdict := mark + " " + r.verdict()
+	if rest := r.rest(); rest != "" {
+		verdict += "; " + rest
+	}
+	p.line("%s", p.style(style, verdict))
+	_, err := w.Write(p.b.Bytes())
+	return err
+}
+
+// A printer writes lines.
+type printer struct {
+	b     bytes.Buffer
+	color bool
+}
+
+// The colours of the statuses, as SGR parameters.
+var colors = map[Status]string{Passed: "32", Failed: "31", Advised: "33", Skipped: "2", Blocked: "35"}
+
+func (p *printer) style(sgr, s string) string {
+	if !p.color || sgr == "" || s == "" {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+func (p *printer) mark(s Status) string { return p.style(colors[s], marks[s]) }
+
+func (p *printer) line(format string, args ...any) {
+	fmt.Fprintf(&p.b, format, args...)
+	p.b.WriteByte('\n')
+}
+
+func (p *printer) heading(title, what string) {
+	p.line("")
+	s := p.style("1", title)
+	if what != "" {
+		s += p.style("2", ": "+what)
+	}
+	p.line("%s", s)
+}
+
+// paragraph breaks lines between words; those after the first are indented as
+// deep as the first one's start.
+func (p *printer) paragraph(start, s string) {
+	const width = 100
+	indent := strings.Repeat(" ", plainWidth(start))
+	line, used := start, len(indent)
+	for i, word := range strings.Fields(s) {
+		n := plainWidth(word)
+		if i > 0 && used+1+n > width {
+			p.line("%s", line)
+			line, used = indent, len(indent)
+		} else if i > 0 {
+			line += " "
+			used++
+		}
+		line += word
+		used += n
+	}
+	p.line("%s", strings.TrimRight(line, " "))
+}
+
+// plainWidth is the width of a text, without its colours.
+func plainWidth(s string) int {
+	for {
+		before, after, ok := strings.Cut(s, "\x1b[")
+		if !ok {
+			return utf8.RuneCountInString(s)
+		}
+		_, after, _ = strings.Cut(after, "m")
+		s = before + after
+	}
+}
+
+// picture draws the grid with the areas as rows, as a terminal is narrow.
+func (p *printer) picture(g grid) {
+	if len(g.Areas) == 0 {
+		return
+	}
+	first := 10
+	for _, a := range g.Areas {
+		first = max(first, utf8.RuneCountInString(inline(string(a))))
+	}
+	p.line("")
+	var head strings.Builder
+	widths := make([]int, len(g.Rows))
+	for i, row := range g.Rows {
+		name := inline(row.Suite.Name)
+		widths[i] = utf8.RuneCountInString(name) + 2
+		for _, t := range append([]tally{row.Total}, row.tallies()...) {
+			widths[i] = max(widths[i], utf8.RuneCountInString(t.Count())+4)
+		}
+		head.WriteString(pad(name, widths[i]))
+	}
+	p.line("  %s  %s", pad("", first), p.style("1", strings.TrimRight(head.String(), " ")))
+	cell := func(t tally, width int) string {
+		label := strings.TrimSpace(t.Mark() + " " + t.Count())
+		return p.style(cmpStyle(t), label) + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(label)))
+	}
+	for i, a := range g.Areas {
+		line := "  " + pad(inline(string(a)), first) + "  "
+		for j, row := range g.Rows {
+			line += cell(row.Cells[i].tally, widths[j])
+		}
+		p.line("%s", strings.TrimRight(line, " "))
+	}
+	line := "  " + p.style("1", pad("all", first)) + "  "
+	for j, row := range g.Rows {
+		line += cell(row.Total, widths[j])
+	}
+	p.line("%s", strings.TrimRight(line, " "))
+	var legend []string
+	for _, s := range []Status{Passed, Failed, Blocked, Advised, Skipped} {
+		word := string(s)
+		if s == Advised {
+			word = "advice"
+		}
+		legend = append(legend, p.mark(s)+" "+word)
+	}
+	p.line("")
+	p.line("  %s", strings.Join(legend, "  "))
+}
+
+func cmpStyle(t tally) string {
+	if s := t.Worst(); s != "" {
+		return colors[s]
+	}
+	return "2"
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+}
+
+// check writes the head of a check.
+func (p *printer) check(r *Result) {
+	p.line("")
+	p.paragraph("  "+p.mark(r.Status)+" ", p.bold(inline(r.Title)))
+	about := inline(r.ID) + "  " + inline(string(r.Level))
+	if cites := r.cites(); cites != "" {
+		about += "  " + inline(cites)
+	}
+	p.line("    %s", p.style("2", about))
+}
+
+// bold is bold word by word, as lines may break between them.
+func (p *printer) bold(s string) string {
+	if !p.color {
+		return s
+	}
+	words := strings.Fields(s)
+	for i, w := range words {
+		words[i] = p.style("1", w)
+	}
+	return strings.Join(words, " ")
+}
+
+// field writes a labelled text with its own line ends, without empty lines.
+func (p *printer) field(label, s string) {
+	start := "    " + p.style("36", pad(label, 10))
+	for line := range strings.SplitSeq(visible(s), "\n") {
+		if strings.TrimSpace(line) != "" {
+			p.paragraph(start, line)
+			start = strings.Repeat(" ", 14)
+		}
+	}
+}
+
+// body writes a body as it is.
+func (p *printer) body(s string) {
+	if s = pretty(s, 4<<10, 30); s == "" {
+		return
+	}
+	for line := range strings.SplitSeq(s, "\n") {
+		p.line("              %s", line)
+	}
+}
+
+// cause writes what a cause is, by the check that shows it best, and names the
+// other checks.
+func (p *printer) cause(r *Report, c cause) {
+	shows := c.Results[0]
+	p.check(shows)
+	p.field("reason", shows.Reason)
+	p.field("expected", shows.expected())
+	p.field("got", shows.got())
+	if shows.Status != Blocked { // it tells of what the check would have been about
+		p.field("why", shows.Why)
+		p.field("fix", shows.Fix)
+	}
+	xs, fault := shows.exchanges(), shows.atFault()
+	const most = 8
+	if n := len(xs) - most; n > 0 {
+		p.field("requests", fmt.Sprintf("%d earlier ones are left out", n))
+		xs = xs[n:]
+	}
+	for i := range xs {
+		x := &xs[i]
+		label := "request"
+		if x == fault {
+			label = "✗ request"
+		}
+		p.field(label, fmt.Sprintf("%s → %s (%s)", r.line(x), x.answer(), brief(x.Duration)))
+		if shows.shown(x) {
+			p.body(x.RequestBody)
+		}
+		if x == fault {
+			p.field("  answer", strings.Join(append([]string{x.answer()}, headers(x.ResponseHeader, telling)...), "\n"))
+			p.body(x.ResponseBody)
+		}
+	}
+	others := func(results []*Result, told string) {
+		if len(results) == 0 {
+			return
+		}
+		p.line("    %s", p.style("36", told))
+		const most = 15
+		for i, result := range results {
+			if i == most {
+				p.line("      … and %d more", len(results)-most)
+				break
+			}
+			p.paragraph("      "+p.mark(result.Status)+" ", inline(result.ID+": "+result.Title))
+		}
+	}
+	others(c.Results[1:], "for the same cause, it seems: "+count(len(c.Results)-1, "more check"))
+	others(c.Blocked, "blocked by it, so not known to pass: "+count(len(c.Blocked), "check"))
+}
+
+// A reason is one for which checks were skipped.
+type reason struct {
+	Reason  string
+	Results []*Result
+}
+
+// skipped groups what was skipped by its reason.
+func (r *Report) skipped() (reasons []reason) {
+	for _, result := range r.with(Skipped) {
+		i := slices.IndexFunc(reasons, func(s reason) bool { return s.Reason == result.Reason })
+		if i < 0 {
+			i = len(reasons)
+			reasons = append(reasons, reason{Reason: result.Reason})
+		}
+		reasons[i].Results = append(reasons[i].Results, result)
+	}
+	return reasons
+}
