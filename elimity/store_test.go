@@ -22,7 +22,7 @@ import (
 
 	usher "github.com/usherkit/scim"
 	"github.com/usherkit/scim/elimity"
-	"github.com/usherkit/scim/scimtest"
+	"github.com/usherkit/scim/scimtest/idp"
 )
 
 // handle serves a store over HTTP and returns a function that sends a request.
@@ -49,7 +49,7 @@ func handle(t *testing.T, store *elimity.Store) (url string, send func(method, p
 // Entra provisions a company into an application on elimity-com/scim, with the
 // schemas of that library.
 func TestEntra(t *testing.T) {
-	for _, dialect := range []scimtest.Dialect{scimtest.DialectDefault, scimtest.DialectFlag} {
+	for _, dialect := range []idp.Dialect{idp.DialectDefault, idp.DialectFlag} {
 		t.Run(dialect.String(), func(t *testing.T) {
 			a := new(app)
 			types := a.types(t)
@@ -60,19 +60,23 @@ func TestEntra(t *testing.T) {
 				t.Fatal(err)
 			}
 			url, _ := handle(t, store)
-			d := scimtest.Directory{
-				Users: []scimtest.User{
+			d := idp.Directory{
+				Users: []idp.User{
 					{ID: "1", UserPrincipalName: "ada@contoso.example", DisplayName: "Ada Lovelace", GivenName: "Ada", Mail: "ada@contoso.example"},
 					{ID: "2", UserPrincipalName: "b@contoso.example", DisplayName: "Zoë Müller 🌻", Manager: "1", Department: "R&D", BusinessPhones: []string{"+49 30 1"}},
 				},
-				Groups: []scimtest.Group{{ID: "g", DisplayName: "All", Members: []string{"1", "2"}}, {ID: "h", DisplayName: `R&D's "friends"`}},
+				Groups: []idp.Group{{ID: "g", DisplayName: "All", Members: []string{"1", "2"}}, {ID: "h", DisplayName: `R&D's "friends"`}},
 			}
 			for i := range 20 {
 				id := fmt.Sprint("u", i)
-				d.Users = append(d.Users, scimtest.User{ID: id, UserPrincipalName: id + "@contoso.example", DisplayName: "User " + id, Manager: "2"})
+				d.Users = append(d.Users, idp.User{ID: id, UserPrincipalName: id + "@contoso.example", DisplayName: "User " + id, Manager: "2"})
 				d.Groups[0].Members = append(d.Groups[0].Members, id)
 			}
-			ctx, entra := t.Context(), scimtest.NewEntra(url, "t", &scimtest.Options{Dialect: dialect})
+			ctx := t.Context()
+			entra, err := idp.NewEntra(url, "t", &idp.Options{Dialect: dialect})
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, happens := range []func(){
 				func() {},
 				func() {},
@@ -96,7 +100,7 @@ func TestEntra(t *testing.T) {
 					t.Fatalf("%v\nafter\n%v", err, r)
 				}
 			}
-			entra.ResetLinks()
+			entra.Restart(idp.BreakLinks)
 			if r, err := entra.Sync(ctx, d); err != nil || r.Writes() > 0 {
 				t.Errorf("after a reset of the links everybody must be found again and nothing written: %v\n%v", err, r)
 			}
