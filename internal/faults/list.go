@@ -75,10 +75,12 @@ func All() []Fault {
 			Name: "no-match-is-404", Seen: "fails Test Connection",
 			Check: []string{"rfc.filter.none"},
 			Edits: []Edit{
-				{"scim.go", "\treturn response{status: http.StatusOK, typ: req.typ, page: page, start", `	if planted("no-match-is-404") && filtered && page.Total == 0 {
+				{"search.go", "	if q.byCursor {\n		answer.start = 0\n", `	if planted("no-match-is-404") && s.filter != nil && answer.page.Total == 0 {
 		return response{}, Errorf(ErrNotFound, "nothing matches")
 	}
-	return response{status: http.StatusOK, typ: req.typ, page: page, start`},
+	if q.byCursor {
+		answer.start = 0
+`},
 			},
 			Cycle: "totalResults 0",
 		},
@@ -86,11 +88,11 @@ func All() []Fault {
 			Name: "filter-ignored", Seen: "worse than an error: other people's accounts are overwritten",
 			Check: []string{"rfc.filter.not-ignored", "rfc.filter.eq"},
 			Edits: []Edit{
-				{"scim.go", "		if q.Filter, err = req.typ.parseFilter(text, &req.dialect); err != nil {\n", `		q.Filter, err = req.typ.parseFilter(text, &req.dialect)
-		if planted("filter-ignored") || planted("bad-filter-finds-everything") && err != nil {
-			q.Filter, err = nil, nil
-		}
-		if err != nil {
+				{"search.go", "			if p.query.Filter, err = t.filterFor(*s.filter, &req.dialect, req.typ == nil); err != nil {\n", `			p.query.Filter, err = t.filterFor(*s.filter, &req.dialect, req.typ == nil)
+			if planted("filter-ignored") || planted("bad-filter-finds-everything") && err != nil {
+				p.query.Filter, err = nil, nil
+			}
+			if err != nil {
 `},
 			},
 			Cycle: "filter",
@@ -157,9 +159,10 @@ func All() []Fault {
 		},
 		{
 			Name: "start-index-from-zero", Seen: "off by one",
-			Check: []string{"rfc.filter.eq"},
+			Check: []string{"rfc.paging.all", "entra.paging.pages"},
 			Edits: []Edit{
-				{"scim.go", "\tq.Offset, q.Limit = start-1,", `	q.Offset, q.Limit = start-plantedInt("start-index-from-zero", 1, 0),`},
+				{"search.go", "			q.offset = max(*s.start, 1) - 1\n", `			q.offset = max(*s.start, 1) - plantedInt("start-index-from-zero", 1, 0)
+`},
 			},
 		},
 		{
@@ -173,10 +176,38 @@ func All() []Fault {
 			Name: "count-zero-is-everything", Seen: "RFC 7644 §3.4.2.4",
 			Check: []string{"rfc.paging.count-zero"},
 			Edits: []Edit{
-				{"scim.go", `	start = max(start, 1)
-`, `	start = max(start, 1)
-	if planted("count-zero-is-everything") && count == 0 {
-		count = h.options.MaxResults
+				{"search.go", "		q.count, q.limit = *s.count, min(max(*s.count, 0), h.options.MaxResults)\n", `		q.count, q.limit = *s.count, min(max(*s.count, 0), h.options.MaxResults)
+		if planted("count-zero-is-everything") && *s.count == 0 {
+			q.limit = h.options.MaxResults
+		}
+`},
+			},
+		},
+		{
+			Name: "sort-is-ignored", Seen: "sort.supported is true and nobody tried",
+			Check: []string{"rfc.sort.ascending", "rfc.sort.descending"},
+			Edits: []Edit{
+				{"search.go", "		p.query.Sort, err = t.ParseSort(s.sortBy, s.sortOrder)\n", `		p.query.Sort, err = t.ParseSort(s.sortBy, s.sortOrder)
+		if planted("sort-is-ignored") {
+			p.query.Sort, s.sortBy = Sort{}, ""
+		}
+`},
+			},
+		},
+		{
+			Name: "bulk-ids-stay", Seen: "R-293: a reference is replaced by the new id",
+			Check: []string{"rfc.bulk.reference"},
+			Edits: []Edit{
+				{"bulk.go", "		return other.id, other.id != \"\" // do has", `		return other.id, other.id != "" && !planted("bulk-ids-stay") // do has`},
+			},
+		},
+		{
+			Name: "bulk-stops-at-an-error", Seen: "R-291: without failOnErrors it goes on",
+			Check: []string{"rfc.bulk.failure"},
+			Edits: []Edit{
+				{"bulk.go", "	b.errors++\n", `	b.errors++
+	if planted("bulk-stops-at-an-error") {
+		b.failOnErrors = 1
 	}
 `},
 			},
@@ -185,8 +216,7 @@ func All() []Fault {
 			Name: "no-challenge", Seen: "RFC 7235 §3.1",
 			Check: []string{"rfc.http.auth.challenge"},
 			Edits: []Edit{
-				{"wire.go", `	if status == http.StatusUnauthorized {
-`, `	if status == http.StatusUnauthorized && !planted("no-challenge") {
+				{"wire.go", "	if v.status == http.StatusUnauthorized {\n", `	if v.status == http.StatusUnauthorized && !planted("no-challenge") {
 `},
 			},
 		},
@@ -277,7 +307,7 @@ func All() []Fault {
 			Name: "put-merges", Seen: "RFC 7644 §3.5.1",
 			Check: []string{"rfc.put.null"},
 			Edits: []Edit{
-				{"check.go", "\t\tcase fixed, n.readOnly, n.attr", `		case planted("put-merges") && now == "", fixed, n.readOnly, n.attr`},
+				{"check.go", "		case fixed, n.readOnly, n.neverShown()", `		case planted("put-merges") && now == "", fixed, n.readOnly, n.neverShown()`},
 			},
 		},
 		{
@@ -424,14 +454,12 @@ func All() []Fault {
 			Name: "second-delete-is-204", Seen: "RFC 7644 §3.6",
 			Check: []string{"rfc.delete.twice"},
 			Edits: []Edit{
-				{"scim.go", `		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})
-`, `		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})
+				{"scim.go", "		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})\n", `		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})
 		if planted("second-delete-is-204") && err != nil {
 			return gone, nil
 		}
 `},
-				{"scim.go", `	if h.hooks == nil && req.typ.single(req.ifMatch) {
-		return gone,`, `	if h.hooks == nil && req.typ.single(req.ifMatch) && !planted("second-delete-is-204") && !planted("delete-disables") {
+				{"scim.go", "	if h.hooks == nil && req.blind() {\n		return gone,", `	if h.hooks == nil && req.blind() && !planted("second-delete-is-204") && !planted("delete-disables") {
 		return gone,`},
 			},
 		},
