@@ -119,7 +119,7 @@ func files(t *testing.T, visit func(path string, content []byte)) {
 			return err
 		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." && d.Name() != ".ci" && d.Name() != ".github":
 			return fs.SkipDir
-		case !d.Type().IsRegular():
+		case !d.Type().IsRegular() || d.Name() == ".git": // a file where the clone is a worktree
 			return nil
 		}
 		content, err := os.ReadFile(filepath.Join(top, path))
