@@ -36,7 +36,7 @@ func SuiteNames() (names []string) {
 // A check is one thing that an endpoint does right or wrong. It creates what it
 // needs itself and relies on no other check.
 type check struct {
-	id     string   // unique in its suite: "patch.members.remove"
+	id     string   // unique in its suite: "members.remove"
 	area   Area     // where it stands in the picture
 	title  string   // what is right: "A duplicate userName is refused with 409 uniqueness"
 	rows   []string // requirement numbers: "R-128", wire cases: "E047"

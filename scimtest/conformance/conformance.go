@@ -15,10 +15,9 @@ package conformance
 import (
 	"context"
 	"crypto/rand"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"net/http"
-	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -29,23 +28,30 @@ import (
 // Options change a check. The zero Options, and nil, mean the defaults.
 type Options struct {
 	// Suites to run, by name; default: all but "strict", which the default
-	// includes if the endpoint says interopProfileConformant.
+	// includes if the endpoint says interopProfileConformant, or Only asks for it.
 	Suites []string
 
 	// Only, if it is not empty, runs the checks alone whose ids begin with one
-	// of these: "rfc.patch", "entra.users.create".
+	// of these: "rfc.patch", "entra.members".
 	Only []string
 
 	Client  *http.Client  // default: one of its own, which follows no redirects
-	Timeout time.Duration // for one request; default: 30 seconds
+	TLS     *tls.Config   // of the default Client; default: that of net/http
+	Timeout time.Duration // for one request; default: 10 seconds
+	Limit   time.Duration // for the whole run, after which checks are blocked; default: 15 minutes
 	Workers int           // checks at once; default: 4
+
+	// Patience is how long to wait in all when the endpoint answers 429, or 503
+	// with Retry-After, after which checks are blocked. Default: 3 minutes, which
+	// is enough at 25 requests per second, the least that Entra asks for.
+	Patience time.Duration
 
 	// Domain of the user names that are made up; default: "usher-check.example".
 	Domain string
 
 	// User has attributes that each user must have besides what the endpoint's
-	// schemas say is required, by top-level name.
-	User map[string]any
+	// schemas say is required, by top-level name; Group those of groups.
+	User, Group map[string]any
 
 	// Progress is told of every check that has ended, one call at a time.
 	Progress func(done, total int, r *Result)
@@ -55,70 +61,39 @@ type Options struct {
 // the URL, the options or the context; what is wrong with the endpoint is in
 // the Report, even if it cannot be reached at all.
 func Check(ctx context.Context, baseURL, token string, options *Options) (*Report, error) {
+	base, err := parseURL(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("conformance: %w", err)
+	}
 	var o Options
 	if options != nil {
 		o = *options
 	}
-	u, err := url.Parse(baseURL)
-	if err == nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		err = errors.New("want http:// or https:// and a host")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("conformance: URL %q: %w", baseURL, err)
-	}
-	u.RawQuery, u.Fragment, u.User = "", "", nil
-	if o.Timeout <= 0 {
-		o.Timeout = 30 * time.Second
-	}
-	if o.Workers <= 0 {
-		o.Workers = 4
-	}
-	if o.Domain == "" {
-		o.Domain = "usher-check.example"
-	}
-	if o.Client == nil {
-		o.Client = &http.Client{
-			Transport: &http.Transport{
-				Proxy:               http.ProxyFromEnvironment,
-				MaxIdleConnsPerHost: o.Workers + 8,
-				IdleConnTimeout:     time.Second, // before the server ends it: a POST on a connection that just ended is lost
-				DisableCompression:  true,
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
-	}
+	o.setDefaults()
 	known := suites()
-	for _, name := range o.Suites {
-		if !slices.ContainsFunc(known, func(s suite) bool { return s.name == name }) {
-			return nil, fmt.Errorf("conformance: no suite %q; want some of %s", name, strings.Join(SuiteNames(), ", "))
-		}
+	if err := o.choose(known); err != nil {
+		return nil, fmt.Errorf("conformance: %w", err)
 	}
 
-	t := &target{base: strings.TrimRight(u.String(), "/"), token: token, options: o, nonce: strings.ToLower(rand.Text()[:8])}
-	report := &Report{Endpoint: t.base, Started: time.Now().UTC()}
+	t := &target{options: o, nonce: strings.ToLower(rand.Text()[:8])}
+	t.base, t.token, t.client, t.timeout, t.limit, t.started = base, token, o.Client, o.Timeout, o.Limit, time.Now()
+	t.pauses.checks, t.pauses.cleaning = o.Patience, o.Patience/3
+	report := &Report{Endpoint: t.base, Started: t.started.UTC(), Nonce: t.nonce}
 	t.discover(ctx)
 	report.Server = t.features.String()
-	if len(o.Suites) == 0 {
-		for _, s := range known {
-			if s.name != Strict || t.features.profile {
-				o.Suites = append(o.Suites, s.name)
-			}
-		}
-	}
 
 	var together, alone []*Result
 	for _, s := range known {
-		if !slices.Contains(o.Suites, s.name) {
+		if !slices.Contains(o.Suites, s.name) && !(len(o.Suites) == 0 && (s.name != Strict || t.features.profile || o.picks(s))) {
 			continue
 		}
 		report.Suites = append(report.Suites, Suite{Name: s.name, Title: s.title})
 		for i := range s.checks {
 			c := &s.checks[i]
-			id := s.name + "." + c.id
-			if len(o.Only) > 0 && !slices.ContainsFunc(o.Only, func(prefix string) bool { return strings.HasPrefix(id, prefix) }) {
+			if !o.picked(s.name + "." + c.id) {
 				continue
 			}
-			r := &Result{ID: id, Suite: s.name, Area: c.area, Title: c.title, Requirements: c.rows, Source: c.source, Level: c.level, Why: c.why, Fix: c.fix, check: c}
+			r := s.result(c)
 			report.Results = append(report.Results, r)
 			if c.alone {
 				alone = append(alone, r)
@@ -156,15 +131,42 @@ func Check(ctx context.Context, baseURL, token string, options *Options) (*Repor
 	for _, r := range alone { // what others create or delete would disturb these
 		run(r)
 	}
+	report.Leftovers = t.sweep(ctx)
+	for i, path := range report.Leftovers {
+		report.Leftovers[i] = redactor(token)(path)
+	}
+	report.Notes = t.notes()
+	report.Slowed = t.pauses.count
 	report.Duration = time.Since(report.Started)
 	report.Requests = int(t.requests.Load())
 	return report, ctx.Err()
+}
+
+// notes tells what many results may come of.
+func (t *target) notes() (notes []string) {
+	if reason := t.ended.Load(); reason != nil {
+		notes = append(notes, redactor(t.token)("Not all was checked: "+*reason+"."))
+	}
+	for _, s := range []string{
+		t.users.hint("user", "User", ", or usher check -user '{…}',"),
+		t.groups.hint("group", "Group", ""),
+	} {
+		if s != "" {
+			notes = append(notes, redactor(t.token)(s))
+		}
+	}
+	return notes
 }
 
 // check runs one check and fills in its result.
 func (t *target) check(ctx context.Context, r *Result) {
 	p := &probe{ctx: ctx, target: t, result: r}
 	start := time.Now()
+	if reason := t.over(); reason != "" {
+		r.Status, r.Reason = Blocked, reason
+		r.redact(t.token)
+		return
+	}
 	if reason := t.features.lacks(r.check.needs); reason != "" {
 		r.Status, r.Reason = Skipped, reason
 		return

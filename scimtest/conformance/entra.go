@@ -72,8 +72,7 @@ func (p *probe) entraSearch(endpoint, filter string) list {
 
 // entraFinds expects a search to find one resource alone: the one with the id.
 func (p *probe) entraFinds(endpoint, filter, id string) {
-	l := p.entraSearch(endpoint, filter)
-	p.expect(l.total == 1 && slices.Equal(l.ids(), []string{id}), "the one resource with id "+id+" for "+filter, show(l.object))
+	p.finds(p.entraGet(endpoint+"?filter="+url.QueryEscape(filter)), id)
 }
 
 func (p *probe) entraPost(endpoint, body string) *Exchange {
@@ -111,12 +110,6 @@ func entraOp(op, path, value string) string {
 	return s + "}"
 }
 
-// idOf returns a resource's id.
-func idOf(resource object) string {
-	id, _ := resource["id"].(string)
-	return id
-}
-
 // guid makes up an identifier such as Entra's.
 func guid() string {
 	var b [16]byte
@@ -125,49 +118,8 @@ func guid() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// email makes up an address that no other check uses.
-func (p *probe) email() string { return p.unique("m") + "@" + p.options.Domain }
-
 // emails is a value of emails with one address.
 func emails(kind, value string) []object { return []object{{"type": kind, "value": value}} }
-
-// takes reports whether, by the endpoint's schemas, a client may write what
-// stands at a path such as `emails[type eq "work"].value`.
-func (p *probe) takes(path string) bool {
-	schema, name := userURN, path
-	if i := strings.LastIndex(path, ":"); i >= 0 {
-		schema, name = path[:i], path[i+1:]
-	}
-	if schema == enterpriseURN && !p.features.has[enterprise] {
-		return false
-	}
-	name, sub, _ := strings.Cut(name, ".")
-	name, _, _ = strings.Cut(name, "[")
-	if !p.features.serves(schema, name) && name != "externalId" { // externalId stands in no schema (RFC 7643 §3.1)
-		return false
-	}
-	def := p.features.attribute(schema, name)
-	if field(def, "mutability") == "readOnly" {
-		return false
-	}
-	subs, _ := field(def, "subAttributes").([]any)
-	if sub == "" || len(subs) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(subs, func(s any) bool {
-		n, _ := field(s, "name").(string)
-		return strings.EqualFold(n, sub) && field(s, "mutability") != "readOnly"
-	})
-}
-
-// wants skips the check unless clients may write all the paths.
-func (p *probe) wants(paths ...string) {
-	for _, path := range paths {
-		if !p.takes(path) {
-			p.skip("the endpoint takes no " + path)
-		}
-	}
-}
 
 // stands expects the values to stand at the paths: path, value, path, value.
 func (p *probe) stands(resource object, pairs ...any) {
@@ -184,14 +136,6 @@ func (p *probe) cleared(resource object, paths ...string) {
 		v := at(resource, path)
 		p.expect(v == nil || v == "" || equal(v, []any{}) || equal(v, object{}), "no "+path, path+" "+show(v))
 	}
-}
-
-// elements returns the elements of a multi-valued attribute.
-func (p *probe) elements(resource object, name string) []any {
-	v := field(resource, name)
-	list, ok := v.([]any)
-	p.expect(ok || v == nil, name+", an array", name+" "+show(v))
-	return list
 }
 
 // A mapped attribute is one of Entra's default mapping: where it goes, and a

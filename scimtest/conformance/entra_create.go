@@ -152,7 +152,7 @@ func entraCreateChecks() []check {
 				role := p.roles()[0]
 				body := p.user(object{"roles": []object{{"primary": "True", "type": "WindowsAzureActiveDirectoryRole", "value": role}}})
 				user := p.resource(p.entraPost("/Users", string(encode(body))), 201, 200)
-				p.equal("roles.primary", firstOf(p.elements(p.read(pathOf("/Users", user)), "roles"), "primary"), true)
+				p.equal("roles.primary", firstOf(p.read(pathOf("/Users", user)), "roles", "primary"), true)
 			},
 		},
 		{
@@ -358,25 +358,19 @@ func entraCreateChecks() []check {
 
 // roles makes up two roles, or finds two that the endpoint's schema names.
 func (p *probe) roles() [2]string {
-	subs, _ := field(p.features.attribute(userURN, "roles"), "subAttributes").([]any)
-	for _, s := range subs {
-		if field(s, "name") != "value" {
-			continue
-		}
-		values, _ := field(s, "canonicalValues").([]any)
-		if len(values) >= 2 {
-			a, _ := values[0].(string)
-			b, _ := values[1].(string)
-			return [2]string{a, b}
-		}
+	value := definition(subAttributes(p.features.attribute(userURN, "roles")), "value")
+	if values, _ := field(value, "canonicalValues").([]any); len(values) >= 2 {
+		a, _ := values[0].(string)
+		b, _ := values[1].(string)
+		return [2]string{a, b}
 	}
 	return [2]string{"25", "26"}
 }
 
-// firstOf returns a sub-attribute of the first element.
-func firstOf(elements []any, name string) any {
-	if len(elements) == 0 {
-		return nil
+// firstOf returns a sub-attribute of the first element of an attribute.
+func firstOf(resource object, name, sub string) any {
+	for _, e := range objects(field(resource, name)) {
+		return field(e, sub)
 	}
-	return field(elements[0], name)
+	return nil
 }

@@ -48,8 +48,7 @@ func entraDiscoveryChecks() []check {
 					id, _ := field(s, "id").(string)
 					where := nullIn(s, id)
 					p.expect(where == "", "no null", "null at "+where)
-					list, _ := field(s, "attributes").([]any)
-					p.spelled(id, list)
+					p.spelled(id, attributes(s))
 				}
 			},
 		},
@@ -93,8 +92,7 @@ func entraDiscoveryChecks() []check {
 					p.skip("the endpoint lets clients change passwords, and says so")
 				}
 				for _, s := range p.list(p.entraGet("/Schemas")).resources {
-					list, _ := field(s, "attributes").([]any)
-					p.expect(field(s, "id") != userURN || !slices.ContainsFunc(list, func(a any) bool { return field(a, "name") == "password" }), "no password", "it")
+					p.expect(field(s, "id") != userURN || definition(attributes(s), "password") == nil, "no password", "it")
 				}
 			},
 		},
@@ -235,20 +233,19 @@ func nullIn(v any, where string) string {
 }
 
 // spelled expects the words of attribute definitions in RFC 7643's spelling.
-func (p *probe) spelled(where string, attributes []any) {
+func (p *probe) spelled(where string, definitions []object) {
 	words := map[string][]string{
 		"type":       {"string", "boolean", "decimal", "integer", "dateTime", "reference", "complex", "binary"},
 		"mutability": {"readOnly", "readWrite", "immutable", "writeOnly"},
 		"returned":   {"always", "never", "default", "request"},
 		"uniqueness": {"none", "server", "global"},
 	}
-	for _, a := range attributes {
+	for _, a := range definitions {
 		name, _ := field(a, "name").(string)
 		for what, known := range words {
 			word, ok := field(a, what).(string)
 			p.expect(!ok || slices.Contains(known, word), what+" of "+where+"."+name+" one of "+strings.Join(known, ", "), show(word))
 		}
-		subs, _ := field(a, "subAttributes").([]any)
-		p.spelled(where+"."+name, subs)
+		p.spelled(where+"."+name, subAttributes(a))
 	}
 }

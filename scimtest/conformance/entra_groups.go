@@ -56,7 +56,7 @@ func entraGroupChecks() []check {
 				p.resource(p.entraPost("/Groups", `{"schemas":["`+groupURN+`"],"displayName":`+quote(p.unique("g"))+`,"members":[]}`), 201, 200)
 				_, user := p.newUser(nil)
 				group := p.resource(p.entraPost("/Groups", `{"schemas":["`+groupURN+`"],"displayName":`+quote(p.unique("g"))+`,"members":`+entraMembers(idOf(user))+`}`), 201, 200)
-				p.equal("ids of the members", p.memberIDs(pathOf("/Groups", group)), []string{idOf(user)})
+				p.members(pathOf("/Groups", group), idOf(user))
 			},
 		},
 		{
@@ -158,7 +158,7 @@ func entraGroupChecks() []check {
 				_, a := p.newUser(nil)
 				_, b := p.newUser(nil)
 				path, _ := p.newGroup(nil, idOf(a), idOf(b))
-				p.equal("ids of the members", p.memberIDs(path), sorted(idOf(a), idOf(b)))
+				p.members(path, idOf(a), idOf(b))
 			},
 		},
 		{
@@ -178,7 +178,7 @@ func entraGroupChecks() []check {
 				} {
 					name := p.unique("renamed")
 					p.stands(p.entraUpdate(path, rename(name)), "displayName", name)
-					p.equal("ids of the members", p.memberIDs(path), members)
+					p.members(path, members...)
 				}
 			},
 		},
@@ -200,7 +200,7 @@ func entraGroupChecks() []check {
 				} {
 					external := guid()
 					p.stands(p.entraUpdate(path, write(external)), "externalId", external)
-					p.equal("ids of the members", p.memberIDs(path), members)
+					p.members(path, members...)
 				}
 			},
 		},
@@ -218,7 +218,7 @@ func entraGroupChecks() []check {
 				_, user := p.newUser(nil)
 				name := p.unique("renamed")
 				p.stands(p.entraUpdate(path, entraOp("Replace", "displayName", quote(name)), entraOp("Add", "members", entraMembers(idOf(user)))), "displayName", name)
-				p.equal("ids of the members", p.memberIDs(path), sorted(append(members, idOf(user))...))
+				p.members(path, append(members, idOf(user))...)
 			},
 		},
 		{
@@ -261,10 +261,7 @@ func entraGroupChecks() []check {
 
 // crew makes a group of n users, and returns their ids, sorted.
 func (p *probe) crew(n int) (path string, ids []string) {
-	for range n {
-		_, user := p.newUser(nil)
-		ids = append(ids, idOf(user))
-	}
+	ids = p.newUsers(n)
 	path, _ = p.newGroup(nil, ids...)
-	return path, sorted(ids...)
+	return path, ids
 }

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"net/url"
 	"strings"
 )
 
@@ -387,8 +386,7 @@ func (p *probe) customAttribute() string {
 			if urn == enterpriseURN {
 				continue
 			}
-			attributes, _ := field(p.features.schemas[urn], "attributes").([]any)
-			for _, a := range attributes {
+			for _, a := range attributes(p.features.schemas[urn]) {
 				name, _ := field(a, "name").(string)
 				if name != "" && field(a, "type") == "string" && field(a, "multiValued") != true && field(a, "canonicalValues") == nil &&
 					(field(a, "mutability") == nil || field(a, "mutability") == "readWrite") {
@@ -402,5 +400,5 @@ func (p *probe) customAttribute() string {
 
 // reference is how Entra writes a reference with $ref.
 func (p *probe) reference(id string) string {
-	return `{"$ref":` + quote(p.base+"/Users/"+url.PathEscape(id)) + `,"value":` + quote(id) + `}`
+	return `{"$ref":` + quote(p.base+pathTo("/Users", id)) + `,"value":` + quote(id) + `}`
 }

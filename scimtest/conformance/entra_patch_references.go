@@ -1,7 +1,5 @@
 package conformance
 
-import "slices"
-
 // entraReferenceChecks are of managers and of app roles.
 func entraReferenceChecks() []check {
 	return inArea(Patch, []feature{patching}, []check{
@@ -120,7 +118,7 @@ func entraReferenceChecks() []check {
 				role := p.takesRoles()
 				path, _ := p.newUser(object{"roles": []object{{"primary": true, "value": role[0]}}})
 				user := p.entraUpdate(path, entraOp("Replace", `roles[primary eq "True"].value`, quote(role[1])))
-				p.equal("values of roles", values(p.elements(user, "roles")), []string{role[1]})
+				p.equal("values of roles", p.values(user, "roles"), []string{role[1]})
 			},
 		},
 		{
@@ -134,9 +132,9 @@ func entraReferenceChecks() []check {
 			run: func(p *probe) {
 				role := p.takesRoles()
 				path, _ := p.newUser(nil)
-				roles := p.elements(p.entraUpdate(path, entraOp("Add", `roles[primary eq "True"].value`, quote(role[0]))), "roles")
-				p.equal("values of roles", values(roles), []string{role[0]})
-				p.equal("roles.primary", firstOf(roles, "primary"), true)
+				user := p.entraUpdate(path, entraOp("Add", `roles[primary eq "True"].value`, quote(role[0])))
+				p.equal("values of roles", p.values(user, "roles"), []string{role[0]})
+				p.equal("roles.primary", firstOf(user, "roles", "primary"), true)
 			},
 		},
 		{
@@ -155,7 +153,7 @@ func entraReferenceChecks() []check {
 				}
 				add := entraOp("Add", "roles", `[`+text(role[0])+`,`+text(role[1])+`]`)
 				for range 2 {
-					p.equal("values of roles", values(p.elements(p.entraUpdate(path, add), "roles")), sorted(role[0], role[1]))
+					p.equal("values of roles", p.values(p.entraUpdate(path, add), "roles"), sorted(role[0], role[1]))
 				}
 			},
 		},
@@ -171,7 +169,7 @@ func entraReferenceChecks() []check {
 				role := p.takesRoles()
 				path, _ := p.newUser(object{"roles": []object{{"primary": true, "value": role[0]}}})
 				value := `[{"primary":false,"type":"WindowsAzureActiveDirectoryRole","display":"Role1234","value":` + quote(role[1]) + `}]`
-				p.equal("values of roles", values(p.elements(p.entraUpdate(path, entraOp("replace", "roles", value)), "roles")), []string{role[1]})
+				p.equal("values of roles", p.values(p.entraUpdate(path, entraOp("replace", "roles", value)), "roles"), []string{role[1]})
 			},
 		},
 	})
@@ -204,23 +202,8 @@ func (p *probe) takesRoles() [2]string {
 	if x.Status != 201 && x.Status != 200 {
 		p.skip("the endpoint takes roles of its own alone")
 	}
-	if kept := values(p.elements(p.read(pathOf("/Users", p.resource(x, 201, 200))), "roles")); len(kept) != 2 {
+	if kept := p.values(p.read(pathOf("/Users", p.resource(x, 201, 200))), "roles"); len(kept) != 2 {
 		p.skip("the endpoint keeps roles of its own alone")
 	}
 	return roles
-}
-
-// values returns the values of elements, sorted.
-func values(elements []any) []string {
-	list := []string{}
-	for _, e := range elements {
-		v, _ := field(e, "value").(string)
-		list = append(list, v)
-	}
-	return sorted(list...)
-}
-
-func sorted(list ...string) []string {
-	slices.Sort(list)
-	return list
 }

@@ -147,7 +147,7 @@ func entraTransportChecks() []check {
 			run: func(p *probe) {
 				reqs := make([]request, 50)
 				for i := range reqs {
-					reqs[i] = request{method: "GET", path: "/Users?filter=userName+eq+%22" + guid() + "%22", header: http.Header{"User-Agent": {}}}
+					reqs[i] = request{method: "GET", path: "/Users?filter=userName+eq+%22" + guid() + "%22", header: http.Header{"User-Agent": {}}, raw: true}
 				}
 				limited, unsaid := 0, 0
 				for _, x := range p.together(reqs...) {

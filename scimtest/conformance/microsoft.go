@@ -6,7 +6,6 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -346,20 +345,6 @@ func (f *features) userExtensions() (urns []string) {
 	return urns
 }
 
-// attributes and subAttributes are the definitions in a schema and in an
-// attribute.
-func attributes(schema object) []object { return objects(field(schema, "attributes")) }
-func subAttributes(def object) []object { return objects(field(def, "subAttributes")) }
-func objects(v any) (definitions []object) {
-	list, _ := v.([]any)
-	for _, item := range list {
-		if o, ok := item.(object); ok {
-			definitions = append(definitions, o)
-		}
-	}
-	return definitions
-}
-
 // The words that the validator's generator of fake data picks from, and the
 // like.
 var (
@@ -482,19 +467,9 @@ func compact(operation string, leaves []leaf) (ops []object) {
 	return ops
 }
 
-// patchOp is the body of a PATCH.
-func patchOp(ops []object) object {
-	return object{"schemas": []string{patchURN}, "Operations": ops}
-}
-
 // as sends a request with a header of its own.
 func (p *probe) as(header http.Header, method, path string, body any) *Exchange {
 	return p.send(request{method: method, path: path, header: header, body: body})
-}
-
-// pathOf is where a created resource is.
-func pathOf(endpoint string, resource object) string {
-	return endpoint + "/" + url.PathEscape(idOf(resource))
 }
 
 // null is JSON's.

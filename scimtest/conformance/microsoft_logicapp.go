@@ -390,9 +390,7 @@ func logicAppWriteChecks() []check {
 			why:   "The manager in the application is none, or the wrong one.",
 			fix:   `Take a string for manager as {"value": string}, "" as no value; return an object under the enterprise URN.`,
 			run: func(p *probe) {
-				if !p.features.serves(enterpriseURN, "manager") {
-					p.skip("the endpoint's users have no manager")
-				}
+				p.wants(managerPath)
 				leaves := p.mappedLeaves()
 				path, _ := p.logicAppUser("scmgr-user-", leaves)
 				for i, operation := range []string{"Add", "replace"} {
@@ -438,7 +436,7 @@ func logicAppWriteChecks() []check {
 }
 
 func (p *probe) logicAppGroup() object {
-	return object{"schemas": []string{groupURN}, "displayName": p.unique("LASCDirectGroup"), "externalId": guid()}
+	return object{"schemas": []string{groupURN}, "displayName": p.unique("usher-check-LASCDirectGroup"), "externalId": guid()}
 }
 
 // updateUser replaces every mapped attribute, userName and externalId too, and

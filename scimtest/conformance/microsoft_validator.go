@@ -89,21 +89,10 @@ func (p *probe) validatorMember() string {
 // validatorFinds expects a search to find the one resource with all that the validator
 // asks of it, and returns it.
 func (p *probe) validatorFinds(x *Exchange, created object, urn, name string) object {
-	l := p.list(x)
-	p.expect(l.total == 1, "totalResults 1", x.summary())
-	p.expect(len(l.resources) == 1, "one resource in Resources", x.summary())
-	r := l.resources[0]
-	p.equal("the id that it was created with,", r["id"], created["id"])
-	schemas, _ := r["schemas"].([]any)
-	p.expect(slices.Contains(schemas, any(urn)), "schemas with "+urn, x.summary())
+	r := p.finds(x, idOf(created))
+	p.expect(has(r["schemas"], urn), "schemas with "+urn, x.summary())
 	p.equal(name, field(r, name), field(created, name))
 	return r
-}
-
-// validatorFindsNone expects a search to find nothing.
-func (p *probe) validatorFindsNone(x *Exchange) {
-	l := p.list(x)
-	p.expect(l.total == 0 && len(l.resources) == 0, "totalResults 0 and no Resources", x.summary())
 }
 
 // validatorPatched sends a PATCH as the validator does and returns what a GET shows then.
@@ -217,7 +206,7 @@ func validatorUserChecks() []check {
 			fix:   "Answer 200 with totalResults 0, never 404.",
 			run: func(p *probe) {
 				p.newUser(nil)
-				p.validatorFindsNone(p.search("/Users", `userName eq "nonexistent`+strings.ToLower(letters(12))+"_"+p.userName()+`"`))
+				p.findsNone(p.search("/Users", `userName eq "nonexistent`+strings.ToLower(letters(12))+"_"+p.userName()+`"`))
 			},
 		},
 		{
@@ -270,9 +259,7 @@ func validatorUserChecks() []check {
 			why:   "Who leaves the company keeps the account; or Entra, which finds nobody, creates it again.",
 			fix:   `Apply {"op":"replace","path":"active","value":false}, and keep returning the user.`,
 			run: func(p *probe) {
-				if !p.features.serves(userURN, "active") {
-					p.skip("the endpoint's users have no active")
-				}
+				p.wants("active")
 				path, _, _ := p.validatorUser("")
 				_, now := p.validatorPatched(path, op("replace", "active", false))
 				p.equal("active", field(now, "active"), false)
@@ -384,15 +371,9 @@ func (p *probe) addAll(write func(string, []leaf) []object) {
 
 // withManagers creates a user, and two to be its managers.
 func (p *probe) withManagers() (path string, ids []string) {
-	if !p.features.serves(enterpriseURN, "manager") {
-		p.skip("the endpoint's users have no manager")
-	}
+	p.wants(managerPath)
 	path, _, _ = p.validatorUser("")
-	for range 2 {
-		_, manager := p.newUser(nil)
-		ids = append(ids, idOf(manager))
-	}
-	return path, ids
+	return path, p.newUsers(2)
 }
 
 // manager sends an operation and expects this manager then.
@@ -481,7 +462,7 @@ func validatorGroupChecks() []check {
 			fix:   "Answer 200 with totalResults 0, never 404.",
 			run: func(p *probe) {
 				p.newGroup(nil)
-				p.validatorFindsNone(search(p, eq("nonexistent"+strings.ToLower(letters(12))+"_"+p.unique("g"))))
+				p.findsNone(search(p, eq("nonexistent"+strings.ToLower(letters(12))+"_"+p.unique("g"))))
 			},
 		},
 		{
@@ -533,7 +514,7 @@ func validatorGroupChecks() []check {
 				path, _ := p.validatorGroup()
 				member := p.validatorMember()
 				p.status(p.as(validatorHeader, "PATCH", path, patchOp([]object{op("replace", "members", refs(member))})), 200, 204)
-				p.equal("members", p.memberIDs(path), []string{member})
+				p.members(path, member)
 			},
 		},
 		{
@@ -548,7 +529,7 @@ func validatorGroupChecks() []check {
 					p.status(p.as(validatorHeader, "PATCH", path, patchOp([]object{op("replace", "members", refs(ids...))})), 200, 204)
 				})
 				p.status(p.as(validatorHeader, "PATCH", path, patchOp([]object{op("remove", `members[value eq "`+ids[0]+`"]`, nil)})), 200, 204)
-				p.equal("members", p.memberIDs(path), ids[1:])
+				p.members(path, ids[1:]...)
 			},
 		},
 		{
@@ -640,7 +621,7 @@ func validatorPreviewChecks() []check {
 				member := p.validatorMember()
 				ops := []object{op("add", "members", refs(member)), op("remove", `members[value eq "`+member+`"]`, nil)}
 				p.status(p.as(validatorHeader, "PATCH", path, patchOp(ops)), 200, 204)
-				p.equal("members", p.memberIDs(path), []string{})
+				p.members(path)
 			},
 		},
 		{

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // What all forms of the report share: the picture, the verdict and the causes.
@@ -183,6 +185,28 @@ func (r *Report) rest() string {
 	add(Advised, "with advice")
 	add(Skipped, "skipped")
 	return strings.Join(parts, ", ")
+}
+
+// facts tells how the run went, in a line.
+func (r *Report) facts() string {
+	facts := []string{count(len(r.Results), "check"), count(r.Requests, "request"), brief(r.Duration)}
+	if r.Slowed > 0 {
+		facts = append(facts, "slowed down "+count(r.Slowed, "time")+" by 429")
+	}
+	if r.Nonce != "" {
+		facts = append(facts, "made-up names have "+plain.Line(r.Nonce))
+	}
+	return strings.Join(facts, ", ")
+}
+
+// remaining lists as many of the leftovers as people read, and how many more
+// there are.
+func (r *Report) remaining() (paths []string, more int) {
+	const most = 20
+	for _, path := range r.Leftovers[:min(most, len(r.Leftovers))] {
+		paths = append(paths, plain.Line(clip(path, 300)))
+	}
+	return paths, len(r.Leftovers) - len(paths)
 }
 
 func count(n int, what string) string {
@@ -418,7 +442,7 @@ func (r *Report) line(x *Exchange) string {
 	if ok {
 		path += "?" + query
 	}
-	return inline(x.Method + " " + cmp.Or(path, "/"))
+	return plain.Line(x.Method + " " + cmp.Or(path, "/") + "  " + x.credentials())
 }
 
 // missing is why there is no answer, without the request that stands beside it.
@@ -427,7 +451,7 @@ func (x *Exchange) missing() string { return ofRequest.ReplaceAllString(x.Respon
 // answer tells the status, or why there is none.
 func (x *Exchange) answer() string {
 	if x.Status == 0 {
-		return inline("no answer: " + x.missing())
+		return plain.Line("no answer: " + x.missing())
 	}
 	return strings.TrimSpace(fmt.Sprint(x.Status, " ", http.StatusText(x.Status)))
 }

@@ -228,7 +228,7 @@ func hostile(s string) *conformance.Report {
 	}
 	missing := failed("rfc.read.0", conformance.Read, "title", "200 OK", "no answer: "+s, conformance.Exchange{Method: "GET", URL: base + "/Users", ResponseMissing: s})
 	r := report(append(results, missing)...)
-	r.Endpoint, r.Server = base+"/"+s, s
+	r.Endpoint, r.Server, r.Notes, r.Leftovers = base+"/"+s, s, []string{s}, []string{"/Users/" + s}
 	return r
 }
 

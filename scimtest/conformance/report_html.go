@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 //go:embed report.html
@@ -21,14 +23,14 @@ var reportPage = sync.OnceValue(func() *template.Template {
 		"brief":  brief,
 		"code":   tokens,
 		"count":  count,
-		"inline": inline,
+		"inline": plain.Line,
 		"mark":   func(s Status) string { return marks[s] },
 		"obstacle": func(r *Result) string { // without what the cause tells anyway
 			before, _, _ := strings.Cut(r.Reason, ": expected ")
-			return inline(clip(before, 300))
+			return plain.Line(clip(before, 300))
 		},
 		"sources": sources,
-		"visible": visible,
+		"visible": plain.Text,
 	}).Parse(reportHTML))
 })
 
@@ -50,7 +52,10 @@ type page struct {
 	Grid     grid
 	Verdict  string
 	Mark     string
+	Facts    string
 	Parts    []part
+	Remain   []string
+	More     int // leftovers that Remain leaves out
 	Findings []htmlCause
 	Advice   []htmlCause
 	Skips    []reason
@@ -97,7 +102,8 @@ type htmlExchange struct {
 
 func (r *Report) page() page {
 	t := r.tally()
-	p := page{Report: r, Grid: r.grid(), Verdict: r.verdict(), Mark: "✗"}
+	p := page{Report: r, Grid: r.grid(), Verdict: r.verdict(), Facts: r.facts(), Mark: "✗"}
+	p.Remain, p.More = r.remaining()
 	if r.Conforms() && t[Passed] > 0 {
 		p.Mark = "✓"
 	}
@@ -148,7 +154,7 @@ func (r *Report) htmlResult(result *Result) htmlResult {
 			bytesMost, linesMost = 16<<10, 400
 		}
 		h.Exchanges = append(h.Exchanges, htmlExchange{
-			Line: r.line(x), Answer: x.answer(), Method: inline(x.Method), URL: visible(x.URL), Took: brief(x.Duration), AtFault: x == fault,
+			Line: r.line(x), Answer: x.answer(), Method: plain.Line(x.Method), URL: plain.Text(x.URL), Took: brief(x.Duration), AtFault: x == fault,
 			Request: headers(x.RequestHeader, nil), Response: headers(x.ResponseHeader, telling),
 			Sent: pretty(x.RequestBody, bytesMost, linesMost), Received: pretty(x.ResponseBody, bytesMost, linesMost),
 		})
@@ -215,7 +221,7 @@ var rfcSource = regexp.MustCompile(`(?:RFC ([0-9]{4}) )?§([0-9]+(?:\.[0-9]+)*)`
 
 // sources finds the RFCs in a text: "RFC 7644 §3.9, §3.4.2.5" are two.
 func sources(s string) (list []source) {
-	s = inline(s)
+	s = plain.Line(s)
 	end, rfc := 0, ""
 	for _, m := range rfcSource.FindAllStringSubmatchIndex(s, -1) {
 		if m[2] >= 0 {

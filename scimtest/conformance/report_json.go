@@ -57,7 +57,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 func (x Exchange) MarshalJSON() ([]byte, error) {
 	type plain Exchange
 	x.RequestHeader, x.ResponseHeader = withoutSecrets(x.RequestHeader), withoutSecrets(x.ResponseHeader)
-	x.RequestBody, x.ResponseBody = clip(x.RequestBody, 64<<10), clip(x.ResponseBody, 64<<10)
+	x.RequestBody, x.ResponseBody = shorten(x.RequestBody), shorten(x.ResponseBody)
 	return encode(struct {
 		plain
 		Duration float64 `json:"durationMs"`

@@ -5,7 +5,10 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"time"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // WriteJUnit writes the report in the XML that CI systems read as the results
@@ -15,27 +18,42 @@ import (
 func (r *Report) WriteJUnit(w io.Writer) error {
 	t := r.tally()
 	root := junitSuites{
-		Name:     "SCIM conformance of " + visible(r.Endpoint),
+		Name:     "SCIM conformance of " + plain.Text(r.Endpoint),
 		Tests:    t.Total(),
 		Failures: t[Failed],
 		Errors:   t[Blocked],
 		Time:     seconds(r.Duration),
 	}
+	properties := []junitProperty{{"endpoint", plain.Text(r.Endpoint)}, {"server", plain.Text(r.Server)}}
+	told := func(name string, values ...string) {
+		for _, v := range values {
+			properties = append(properties, junitProperty{name, v})
+		}
+	}
+	if r.Nonce != "" {
+		told("nonce", plain.Line(r.Nonce))
+	}
+	if r.Slowed > 0 {
+		told("slowed", fmt.Sprint(r.Slowed))
+	}
+	for _, note := range r.Notes {
+		told("note", plain.Line(note))
+	}
+	paths, more := r.remaining()
+	if told("leftover", paths...); more > 0 {
+		told("leftover", fmt.Sprintf("… and %d more", more))
+	}
 	for i, row := range r.grid().Rows {
 		suite := junitSuite{
-			ID:        i,
-			Name:      visible(row.Suite.Name),
-			Package:   visible(row.Suite.Name),
-			Tests:     row.Total.Total(),
-			Failures:  row.Total[Failed],
-			Errors:    row.Total[Blocked],
-			Skipped:   row.Total[Skipped],
-			Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"),
-			Properties: []junitProperty{
-				{"endpoint", visible(r.Endpoint)},
-				{"server", visible(r.Server)},
-				{"suite", visible(row.Suite.Title)},
-			},
+			ID:         i,
+			Name:       plain.Text(row.Suite.Name),
+			Package:    plain.Text(row.Suite.Name),
+			Tests:      row.Total.Total(),
+			Failures:   row.Total[Failed],
+			Errors:     row.Total[Blocked],
+			Skipped:    row.Total[Skipped],
+			Timestamp:  r.Started.UTC().Format("2006-01-02T15:04:05"),
+			Properties: append(slices.Clone(properties), junitProperty{"suite", plain.Text(row.Suite.Title)}),
 		}
 		var took time.Duration
 		for _, result := range r.Results {
@@ -62,22 +80,22 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 
 func junitOf(r *Result) junitCase {
 	c := junitCase{
-		Name:  inline(r.ID + ": " + r.Title),
-		Class: inline(r.Suite + "." + string(r.Area)),
+		Name:  plain.Line(r.ID + ": " + r.Title),
+		Class: plain.Line(r.Suite + "." + string(r.Area)),
 		Time:  seconds(r.Duration),
 	}
-	told := &junitMessage{Type: string(r.Level), Text: visible(r.String())}
+	told := &junitMessage{Type: string(r.Level), Text: plain.Text(r.String())}
 	if r.Finding != nil {
-		told.Message = inline("expected " + r.Finding.Expected + ", got " + clip(r.Finding.Got, 300))
+		told.Message = plain.Line("expected " + r.Finding.Expected + ", got " + clip(r.Finding.Got, 300))
 	}
 	switch r.Status {
 	case Failed:
 		c.Failure = told
 	case Blocked:
-		told.Type, told.Message = "blocked", inline(clip(r.Reason, 300))
+		told.Type, told.Message = "blocked", plain.Line(clip(r.Reason, 300))
 		c.Error = told
 	case Skipped:
-		c.Skipped = &junitMessage{Message: inline(r.Reason)}
+		c.Skipped = &junitMessage{Message: plain.Line(r.Reason)}
 	case Advised:
 		c.Out = told.Text
 	}

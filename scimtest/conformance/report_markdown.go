@@ -6,6 +6,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // markdownMost is what GitHub takes in a comment: 65,536 characters, counted
@@ -26,7 +28,10 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	if r.Server != "" {
 		fmt.Fprintf(&m.b, " %s", words(clip(r.Server, 1000)))
 	}
-	fmt.Fprintf(&m.b, "<br>%s, %s, %s, %s\n\n", count(len(r.Results), "check"), count(r.Requests, "request"), brief(r.Duration), r.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	fmt.Fprintf(&m.b, "<br>%s, %s\n\n", r.facts(), r.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	for _, note := range r.Notes[:min(5, len(r.Notes))] {
+		fmt.Fprintf(&m.b, "%s %s\n\n", emoji[Advised], words(clip(note, 1000)))
+	}
 	m.picture(r.grid())
 
 	m.causes("Findings", r.causes(Failed))
@@ -40,6 +45,20 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 				ids = append(ids, codeSpan(result.ID))
 			}
 			fmt.Fprintf(&b, "- %s: %s\n", words(clip(s.Reason, 300)), strings.Join(ids, ", "))
+		}
+		b.WriteString("\n</details>\n")
+		if m.room(b.Len()) {
+			m.b.WriteString(b.String())
+		}
+	}
+	if paths, more := r.remaining(); len(paths) > 0 {
+		var b strings.Builder
+		fmt.Fprintf(&b, "<details><summary>%s of the check could not be deleted</summary>\n\n", count(len(r.Leftovers), "resource"))
+		for _, path := range paths {
+			fmt.Fprintf(&b, "- %s\n", codeSpan(path))
+		}
+		if more > 0 {
+			fmt.Fprintf(&b, "- and %d more\n", more)
 		}
 		b.WriteString("\n</details>\n")
 		if m.room(b.Len()) {
@@ -216,7 +235,7 @@ var (
 // Markdown, and not for GitHub, which links @names, #numbers and URLs even
 // where they were written as entities.
 func words(s string) string {
-	s = unlinked.Replace(inline(s))
+	s = unlinked.Replace(plain.Line(s))
 	return punctuation.ReplaceAllStringFunc(s, func(p string) string {
 		switch p {
 		case "@", "#", ":", "/", "(", ")", "'", "\"", "%", "?", ";", "+", "=":
@@ -228,12 +247,12 @@ func words(s string) string {
 
 // summarized is text in a line of HTML.
 func summarized(s string) string {
-	return strings.ReplaceAll(html.EscapeString(unlinked.Replace(inline(s))), "`", "&#96;")
+	return strings.ReplaceAll(html.EscapeString(unlinked.Replace(plain.Line(s))), "`", "&#96;")
 }
 
 // codeSpan is text in a line that is shown as it is. GitHub links nothing in it.
 func codeSpan(s string) string {
-	s = inline(s)
+	s = plain.Line(s)
 	if s == "" {
 		return ""
 	}

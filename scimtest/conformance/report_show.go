@@ -5,23 +5,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // What an endpoint wrote, made harmless and readable.
 
-// secret are headers that no report shows.
+// secret are headers that no report shows; of odd credentials it tells that
+// they were odd.
 var secret = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
 
 func withoutSecrets(h http.Header) http.Header {
 	public := h.Clone()
-	for name := range h {
-		if slices.Contains(secret, http.CanonicalHeaderKey(name)) {
+	for name, values := range h {
+		told := len(values) == 1 && slices.Contains(oddities, values[0])
+		if !told && slices.Contains(secret, http.CanonicalHeaderKey(name)) {
 			delete(public, name)
 		}
 	}
@@ -38,91 +39,25 @@ func headers(h http.Header, only []string) (lines []string) {
 			continue
 		}
 		for _, v := range values {
-			lines = append(lines, inline(name+": "+clip(v, 500)))
+			lines = append(lines, plain.Line(name+": "+clip(v, 500)))
 		}
 	}
 	slices.Sort(lines)
 	return lines
 }
 
-// redact takes the token out of whatever the endpoint sent back of it. One that
-// is shorter than any secret may be a word of the texts.
-func (r *Result) redact(token string) {
-	const secret = 8
-	if len(token) < secret || r.Status == Skipped {
-		return
-	}
-	quoted := string(encode(token))
-	clean := strings.NewReplacer(token, "[token]", quoted[1:len(quoted)-1], "[token]", url.QueryEscape(token), "[token]", url.PathEscape(token), "[token]").Replace
-	r.Reason = clean(r.Reason)
-	if r.Finding == nil {
-		return
-	}
-	r.Finding.Expected, r.Finding.Got = clean(r.Finding.Expected), clean(r.Finding.Got)
-	for i := range r.Finding.Exchanges {
-		x := &r.Finding.Exchanges[i]
-		x.URL, x.RequestBody, x.ResponseBody, x.ResponseMissing = clean(x.URL), clean(x.RequestBody), clean(x.ResponseBody), clean(x.ResponseMissing)
-		x.ResponseHeader = x.ResponseHeader.Clone()
-		for _, values := range x.ResponseHeader {
-			for i := range values {
-				values[i] = clean(values[i])
-			}
-		}
-	}
-}
-
-// visible shows what a terminal, a browser or a reader could be deceived with:
-// control characters, those that change the direction of text, and bytes that
-// are no UTF-8. Line ends and tabs stay.
-func visible(s string) string {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	if !strings.ContainsFunc(s, deceives) {
-		return s
-	}
-	var b strings.Builder
-	for i, r := range s {
-		switch {
-		case !deceives(r):
-			b.WriteRune(r)
-		case r == utf8.RuneError && !strings.HasPrefix(s[i:], "\uFFFD"):
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == utf8.RuneError:
-			b.WriteRune(r)
-		case r > 0xffff:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	return b.String()
-}
-
-func deceives(r rune) bool {
-	switch r {
-	case '\n', '\t', '\u200c', '\u200d': // joiners are letters of Persian, and of emoji
-		return false
-	case utf8.RuneError, '\u2028', '\u2029':
-		return true
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Noncharacter_Code_Point)
-}
-
-// inline is visible text in one line.
-func inline(s string) string { return strings.Join(strings.Fields(visible(s)), " ") }
-
 // pretty lays out JSON, and returns what is none as it is, visible. It returns at
-// most so many bytes and lines, and says what it left out.
+// most so many bytes and lines, and says so if that is not all.
 func pretty(body string, bytesMost, linesMost int) string {
-	whole := len(body)
 	var compact bytes.Buffer
 	if len(body) <= 64<<10 && depth(body) <= 50 && json.Compact(&compact, []byte(body)) == nil {
 		l := layout{in: compact.String()}
 		l.value(0)
 		body = l.out.String()
 	}
-	lines := strings.SplitN(strings.Trim(visible(clip(body, bytesMost)), "\n"), "\n", linesMost+1)
+	lines := strings.SplitN(strings.Trim(plain.Text(clip(body, bytesMost)), "\n"), "\n", linesMost+1)
 	if len(lines) > linesMost || len(body) > bytesMost {
-		lines = append(lines[:min(len(lines), linesMost)], fmt.Sprintf("… (shortened: %d bytes in all)", whole))
+		lines = append(lines[:min(len(lines), linesMost)], "… (shortened)")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // WriteText writes the report for a terminal: the picture, then the findings
@@ -15,11 +17,16 @@ import (
 func (r *Report) WriteText(w io.Writer, color bool) error {
 	p := &printer{color: color}
 	g := r.grid()
-	p.line("%s %s", p.style("1", "SCIM conformance of"), p.style("1", inline(r.Endpoint)))
+	paths, more := r.remaining()
+	p.line("%s %s", p.style("1", "SCIM conformance of"), p.style("1", plain.Line(r.Endpoint)))
 	if r.Server != "" {
-		p.paragraph("  ", inline(r.Server))
+		p.paragraph("  ", plain.Line(r.Server))
 	}
-	p.line("  %s, %s, %s, %s", count(len(r.Results), "check"), count(r.Requests, "request"), brief(r.Duration), r.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	p.paragraph("  ", r.facts()+", "+r.Started.UTC().Format("2006-01-02 15:04 UTC"))
+	for _, note := range r.Notes {
+		p.line("")
+		p.paragraph("  "+p.mark(Advised)+" ", plain.Line(note))
+	}
 	p.picture(g)
 
 	for i, c := range r.causes(Failed) {
@@ -44,10 +51,21 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 			p.heading("Skipped", "")
 		}
 		p.line("")
-		p.paragraph("  "+p.mark(Skipped)+" ", inline(s.Reason))
+		p.paragraph("  "+p.mark(Skipped)+" ", plain.Line(s.Reason))
 		for _, result := range s.Results {
-			p.line("      %s", inline(result.ID))
+			p.line("      %s", plain.Line(result.ID))
 		}
+	}
+
+	for i, path := range paths {
+		if i == 0 {
+			p.heading("Left behind", "what the check created and could not delete")
+			p.line("")
+		}
+		p.line("    %s", path)
+	}
+	if more > 0 {
+		p.line("    … and %d more", more)
 	}
 
 	mark, style := "✗", "1;31"
@@ -136,13 +154,13 @@ func (p *printer) picture(g grid) {
 	}
 	first := 10
 	for _, a := range g.Areas {
-		first = max(first, utf8.RuneCountInString(inline(string(a))))
+		first = max(first, utf8.RuneCountInString(plain.Line(string(a))))
 	}
 	p.line("")
 	var head strings.Builder
 	widths := make([]int, len(g.Rows))
 	for i, row := range g.Rows {
-		name := inline(row.Suite.Name)
+		name := plain.Line(row.Suite.Name)
 		widths[i] = utf8.RuneCountInString(name) + 2
 		for _, t := range append([]tally{row.Total}, row.tallies()...) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(t.Count())+4)
@@ -155,7 +173,7 @@ func (p *printer) picture(g grid) {
 		return p.style(cmpStyle(t), label) + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(label)))
 	}
 	for i, a := range g.Areas {
-		line := "  " + pad(inline(string(a)), first) + "  "
+		line := "  " + pad(plain.Line(string(a)), first) + "  "
 		for j, row := range g.Rows {
 			line += cell(row.Cells[i].tally, widths[j])
 		}
@@ -192,10 +210,10 @@ func pad(s string, width int) string {
 // check writes the head of a check.
 func (p *printer) check(r *Result) {
 	p.line("")
-	p.paragraph("  "+p.mark(r.Status)+" ", p.bold(inline(r.Title)))
-	about := inline(r.ID) + "  " + inline(string(r.Level))
+	p.paragraph("  "+p.mark(r.Status)+" ", p.bold(plain.Line(r.Title)))
+	about := plain.Line(r.ID) + "  " + plain.Line(string(r.Level))
 	if cites := r.cites(); cites != "" {
-		about += "  " + inline(cites)
+		about += "  " + plain.Line(cites)
 	}
 	p.line("    %s", p.style("2", about))
 }
@@ -215,7 +233,7 @@ func (p *printer) bold(s string) string {
 // field writes a labelled text with its own line ends, without empty lines.
 func (p *printer) field(label, s string) {
 	start := "    " + p.style("36", pad(label, 10))
-	for line := range strings.SplitSeq(visible(s), "\n") {
+	for line := range strings.SplitSeq(plain.Text(s), "\n") {
 		if strings.TrimSpace(line) != "" {
 			p.paragraph(start, line)
 			start = strings.Repeat(" ", 14)
@@ -277,7 +295,7 @@ func (p *printer) cause(r *Report, c cause) {
 				p.line("      … and %d more", len(results)-most)
 				break
 			}
-			p.paragraph("      "+p.mark(result.Status)+" ", inline(result.ID+": "+result.Title))
+			p.paragraph("      "+p.mark(result.Status)+" ", plain.Line(result.ID+": "+result.Title))
 		}
 	}
 	others(c.Results[1:], "for the same cause, it seems: "+count(len(c.Results)-1, "more check"))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // An Area is a part of the protocol, a column in the report's picture.
@@ -52,18 +54,22 @@ const (
 	Failed  Status = "failed"  // a finding: a Must that is not met
 	Advised Status = "advised" // a Should that is not met
 	Skipped Status = "skipped" // the endpoint does not have, or says that it has not, what the check is about
-	Blocked Status = "blocked" // the check could not begin, because something else is broken, which another finding tells
+	Blocked Status = "blocked" // the check could not begin or go on: what it needs is broken, or the endpoint no longer answers
 )
 
 // A Report is what came of all checks.
 type Report struct {
-	Endpoint string        `json:"endpoint"`
-	Server   string        `json:"server"` // what the endpoint says it can do, in a line
-	Started  time.Time     `json:"started"`
-	Duration time.Duration `json:"-"` // in JSON: durationMs
-	Requests int           `json:"requests"`
-	Suites   []Suite       `json:"suites"`
-	Results  []*Result     `json:"results"`
+	Endpoint  string        `json:"endpoint"`
+	Server    string        `json:"server"` // what the endpoint says it can do, in a line
+	Started   time.Time     `json:"started"`
+	Duration  time.Duration `json:"-"` // in JSON: durationMs
+	Requests  int           `json:"requests"`
+	Nonce     string        `json:"nonce,omitempty"`     // in the names of all that the checks made up
+	Slowed    int           `json:"slowed,omitempty"`    // how often the endpoint asked to wait, with 429 or 503
+	Notes     []string      `json:"notes,omitempty"`     // what to know before all else
+	Leftovers []string      `json:"leftovers,omitempty"` // paths below the endpoint of what was created and could not be deleted
+	Suites    []Suite       `json:"suites"`
+	Results   []*Result     `json:"results"`
 }
 
 // A Suite is a set of checks that ran.
@@ -74,7 +80,7 @@ type Suite struct {
 
 // A Result is what came of one check.
 type Result struct {
-	ID           string        `json:"id"` // "rfc.patch.members.remove"
+	ID           string        `json:"id"` // "entra.members.remove"
 	Suite        string        `json:"suite"`
 	Area         Area          `json:"area"`
 	Title        string        `json:"title"`                  // what is right
@@ -102,13 +108,16 @@ type Finding struct {
 type Exchange struct {
 	Method          string        `json:"method"`
 	URL             string        `json:"url"`
-	RequestHeader   http.Header   `json:"requestHeader,omitempty"` // without Authorization
+	RequestHeader   http.Header   `json:"requestHeader,omitempty"` // with Authorization if that was odd: "(none)", "(another token)"
 	RequestBody     string        `json:"requestBody,omitempty"`
 	Status          int           `json:"status"` // 0: no answer
 	ResponseHeader  http.Header   `json:"responseHeader,omitempty"`
 	ResponseBody    string        `json:"responseBody,omitempty"`
 	ResponseMissing string        `json:"responseMissing,omitempty"` // why there is no answer
 	Duration        time.Duration `json:"-"`                         // in JSON: durationMs
+
+	tooLong   bool // there is an answer, but nobody can use it
+	impatient bool // it asks to wait, and there is no patience left
 }
 
 // Findings returns the results that failed, in the order of the suites.
@@ -126,28 +135,29 @@ func (r *Report) with(s Status) (found []*Result) {
 	return found
 }
 
-// Conforms reports whether every check that could run passed or only advises,
-// and none was blocked.
+// Conforms reports whether there are checks, every one that could run passed
+// or only advises, and none was blocked.
 func (r *Report) Conforms() bool {
-	return !slices.ContainsFunc(r.Results, func(r *Result) bool { return r.Status == Failed || r.Status == Blocked })
+	return len(r.Results) > 0 && !slices.ContainsFunc(r.Results, func(r *Result) bool { return r.Status == Failed || r.Status == Blocked })
 }
 
-// String tells the result, and what is wrong in full.
+// String tells the result, and what is wrong in full. Control characters that
+// the endpoint sent are shown, not obeyed.
 func (r *Result) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s", strings.ToUpper(string(r.Status)), r.ID, r.Title)
-	if cite := strings.Join(append(slices.Clone(r.Requirements), r.Source), ", "); strings.Trim(cite, ", ") != "" {
-		fmt.Fprintf(&b, " (%s)", strings.Trim(cite, ", "))
+	b.WriteString(plain.Line(strings.ToUpper(string(r.Status)) + " " + r.ID + ": " + r.Title))
+	if cites := r.cites(); cites != "" {
+		fmt.Fprintf(&b, " (%s)", plain.Line(cites))
 	}
 	line := func(label, s string) {
 		if s != "" {
-			fmt.Fprintf(&b, "\n    %-9s%s", label, clip(s, 1000))
+			fmt.Fprintf(&b, "\n    %-9s%s", label, plain.Indented(clip(s, 1000), 13))
 		}
 	}
 	line("reason", r.Reason)
 	if f := r.Finding; f != nil {
 		for _, x := range f.Exchanges[max(0, len(f.Exchanges)-2):] {
-			line("request", x.Method+" "+x.URL)
+			line("request", strings.TrimSpace(x.Method+" "+x.URL+"  "+x.credentials()))
 			line("body", x.RequestBody)
 			answer := x.ResponseMissing
 			if x.Status != 0 {
@@ -163,6 +173,23 @@ func (r *Result) String() string {
 		}
 	}
 	return b.String()
+}
+
+// credentials tells what was odd about those of a request, "" if nothing was.
+func (x *Exchange) credentials() string {
+	if odd := x.RequestHeader.Get("Authorization"); slices.Contains(oddities, odd) {
+		return "Authorization: " + odd
+	}
+	return ""
+}
+
+// shorten leaves of a body what reports show of it at most.
+func shorten(body string) string {
+	const most, told = 64 << 10, 64
+	if len(body) <= most+told {
+		return body
+	}
+	return clip(body, most) + fmt.Sprintf(" (shortened: %d bytes in all)", len(body))
 }
 
 func clip(s string, most int) string {

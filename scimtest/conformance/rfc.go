@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 )
 
 // rfcChecks are the checks of the RFCs' text: what a server must do for any
@@ -16,7 +15,7 @@ func rfcChecks() []check {
 		rfcHTTP(), rfcErrors(),
 		rfcCreate(), rfcCreateBodies(), rfcRead(),
 		rfcFilter(), rfcFilterLogic(), rfcSearch(),
-		rfcPaging(), rfcSort(),
+		rfcPaging(), rfcCursors(), rfcSort(),
 		rfcProjection(),
 		rfcReplace(),
 		rfcPatch(), rfcPatchLists(), rfcPatchRefusals(),
@@ -27,35 +26,14 @@ func rfcChecks() []check {
 	)
 }
 
-// usersHave skips the check unless users have the attributes.
-func (p *probe) usersHave(names ...string) {
-	for _, name := range names {
-		if !p.features.serves(userURN, name) {
-			p.skip("its users have no " + name)
-		}
-	}
-}
-
-// extensionHas skips the check unless the enterprise extension has the attributes.
-func (p *probe) extensionHas(names ...string) {
-	for _, name := range names {
-		if !p.features.serves(enterpriseURN, name) {
-			p.skip("its enterprise extension has no " + name)
-		}
-	}
-}
-
 // withExtension is the part of a user's body that holds the enterprise extension.
 func withExtension(attributes object) object {
 	return object{"schemas": []string{userURN, enterpriseURN}, enterpriseURN: attributes}
 }
 
-// mail makes up an e-mail address.
-func (p *probe) mail() string { return p.unique("m") + "@" + p.options.Domain }
-
 // twoMails is a value of emails: one address of type work, one of type home.
 func (p *probe) twoMails() (emails []object, work, home string) {
-	work, home = p.mail(), p.mail()
+	work, home = p.email(), p.email()
 	return []object{{"value": work, "type": "work"}, {"value": home, "type": "home"}}, work, home
 }
 
@@ -74,49 +52,36 @@ func (p *probe) absent(o object, path string) {
 	p.expect(got == nil || isList && len(list) == 0, "no "+path, path+" "+show(got))
 }
 
-// elements are the objects of a multi-valued attribute.
-func elements(o object, name string) (list []object) {
-	items, _ := field(o, name).([]any)
-	for _, item := range items {
-		if e, ok := item.(object); ok {
-			list = append(list, e)
+// hasValues expects the elements of a multi-valued attribute to have these
+// values, in any order and case.
+func (p *probe) hasValues(o object, name string, want ...string) {
+	lower := func(list []string) []string {
+		for i, v := range list {
+			list[i] = strings.ToLower(v)
 		}
+		return sorted(list...)
 	}
-	return list
+	got, want := lower(p.values(o, name)), lower(sorted(want...))
+	p.expect(slices.Equal(got, want), name+" with the values "+show(want), show(field(o, name)))
 }
 
-// values expects the elements of a multi-valued attribute to have these values, in any order.
-func (p *probe) values(o object, name string, want ...string) {
-	got := []string{}
-	for _, e := range elements(o, name) {
-		v, _ := field(e, "value").(string)
-		got = append(got, strings.ToLower(v))
+// isIn reports whether a user's groups name the group. There may be others: a
+// server may have groups that fill themselves, and groups within groups.
+func isIn(user object, group string) bool {
+	return slices.ContainsFunc(objects(field(user, "groups")), func(g object) bool { return field(g, "value") == group })
+}
+
+// showsGroups skips the check unless users show the groups that they are in.
+func (p *probe) showsGroups() {
+	if !p.features.serves(userURN, "groups") {
+		p.skip("it does not show a user's groups")
 	}
-	lower := []string{}
-	for _, w := range want {
-		lower = append(lower, strings.ToLower(w))
-	}
-	slices.Sort(got)
-	slices.Sort(lower)
-	p.expect(slices.Equal(got, lower), name+" with the values "+show(lower), show(field(o, name)))
 }
 
 // patched expects that a PATCH succeeds, and reads the resource again.
 func (p *probe) patched(path string, ops ...object) object {
 	p.status(p.patch(path, ops...), 200, 204)
 	return p.read(path)
-}
-
-// instant expects a dateTime at a path (RFC 7643 §2.3.5).
-func (p *probe) instant(o object, path string) time.Time {
-	s, _ := at(o, path).(string)
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t
-		}
-	}
-	p.expect(false, path+`, a dateTime such as "2026-01-23T04:56:22Z"`, path+" "+show(at(o, path)))
-	return time.Time{}
 }
 
 // badRequest expects that the request is refused with 400 and a SCIM error.
@@ -155,19 +120,6 @@ func (p *probe) holds(userName, filter string, want bool) {
 	} else {
 		p.expect(len(l.resources) == 0, expected, x.summary())
 	}
-}
-
-// finds expects that a search finds exactly the resource of the id.
-func (p *probe) finds(x *Exchange, id any) object {
-	l := p.list(x)
-	p.expect(len(l.resources) == 1 && field(l.resources[0], "id") == id, "exactly the resource "+show(id), x.summary())
-	return l.resources[0]
-}
-
-// findsNone expects that a search succeeds and finds nothing.
-func (p *probe) findsNone(x *Exchange) {
-	l := p.list(x)
-	p.expect(l.total == 0 && len(l.resources) == 0, "totalResults 0 and no Resources", x.summary())
 }
 
 // locationOf expects that a URI of a resource, absolute or relative to the

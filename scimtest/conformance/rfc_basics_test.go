@@ -157,10 +157,16 @@ func errorFlaws() []flaw {
 		{"errors.detail", "none", loses("detail", "")},
 		{"errors.syntax", "500", flawed("PATCH", "", "", provided(broken, refuses(500, "")))},
 		{"errors.syntax", "taken for empty", flawed("PUT", "", "", provided(broken, ignored))},
+		{"errors.syntax", "reads one value", flawed("POST", "/Users$", "", func(c *call) {
+			c.body = strings.TrimSuffix(c.body, " x")
+			c.pass()
+		})},
 		{"errors.no-object", "500", flawed("POST", "", "", provided(noObject, refuses(500, "")))},
 		{"errors.no-object", "taken for empty", flawed("PATCH", "", "", provided(noObject, ignored))},
 		{"errors.scimtype.syntax", "none", loses("scimType", "invalidSyntax")},
 		{"errors.scimtype.value", "none", loses("scimType", "invalidValue")},
+		{"errors.scimtype.filter", "none", loses("scimType", "invalidFilter")},
+		{"errors.scimtype.uniqueness", "none", loses("scimType", "uniqueness")},
 		{"errors.odd-bodies", "the database knows no NUL", flawed("POST", "", `\\u0000`, refuses(500, ""))},
 		{"errors.odd-bodies", "nesting", flawed("POST", "", `\[\[\[\[`, refuses(500, ""))},
 		{"errors.odd-queries", "a number too large", flawed("GET", "=9999999", "", refuses(500, ""))},

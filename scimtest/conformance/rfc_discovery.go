@@ -170,9 +170,7 @@ func rfcDiscovery() []check {
 			run: func(p *probe) {
 				_, l := p.described("/ResourceTypes")
 				for _, t := range l.resources {
-					endpoint, _ := field(t, "endpoint").(string)
-					endpoint = strings.TrimPrefix(endpoint, p.base)
-					x := p.get("/" + strings.TrimPrefix(endpoint, "/") + "?count=1")
+					x := p.get(p.endpointOf(t) + "?count=1")
 					p.expect(x.Status != 404 && x.Status != 0, "an answer at the endpoint of "+show(field(t, "name")), x.summary())
 				}
 			},
@@ -246,8 +244,8 @@ func isOneOf(v any, words ...string) bool {
 }
 
 // attributeShapes expects attributes as RFC 7643 §7 defines them.
-func (p *probe) attributeShapes(where string, attributes []any, sub bool) {
-	for _, a := range attributes {
+func (p *probe) attributeShapes(where string, definitions []object, sub bool) {
+	for _, a := range definitions {
 		name, _ := field(a, "name").(string)
 		p.expect(attributeName.MatchString(name), "attributes with a valid name in "+where, clip(show(a), 300))
 		here := where + " " + name
@@ -273,7 +271,7 @@ func (p *probe) attributeShapes(where string, attributes []any, sub bool) {
 		}
 		references, _ := field(a, "referenceTypes").([]any)
 		p.expect(len(references) == 0 || isOneOf(typ, "reference"), "referenceTypes of references only", here+" has type "+show(typ))
-		subs, _ := field(a, "subAttributes").([]any)
+		subs := subAttributes(a)
 		p.expect(!sub || !isOneOf(typ, "complex"), "no complex sub-attribute", here+" is complex")
 		p.expect(len(subs) == 0 || isOneOf(typ, "complex"), "sub-attributes of complex attributes only", here+" has type "+show(typ))
 		p.attributeShapes(here, subs, true)
@@ -307,13 +305,12 @@ func rfcSchemas() []check {
 			fix: "Use the RFC's names for type, mutability, returned and uniqueness, booleans for multiValued, required and caseExact, and no complex attribute within a complex one.",
 			run: func(p *probe) {
 				_, l := p.described("/Schemas")
-				for i, s := range l.resources {
+				for _, s := range l.resources {
 					id, _ := field(s, "id").(string)
 					if id == schemaURN { // the one schema that goes deeper: RFC 7643 §7
 						continue
 					}
-					attributes, _ := field(l.resources[i], "attributes").([]any)
-					p.attributeShapes(id, attributes, false)
+					p.attributeShapes(id, attributes(s), false)
 				}
 			},
 		},
@@ -402,7 +399,7 @@ func rfcSchemas() []check {
 				}
 				p.equal("type of members", field(members, "type"), "complex")
 				p.equal("multiValued of members", field(members, "multiValued"), true)
-				p.expect(slices.ContainsFunc(elements(members, "subAttributes"), func(a object) bool { return field(a, "name") == "value" }), "members with the sub-attribute value", show(members))
+				p.expect(definition(subAttributes(members), "value") != nil, "members with the sub-attribute value", show(members))
 			},
 		},
 	}

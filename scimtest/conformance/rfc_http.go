@@ -33,7 +33,7 @@ func rfcHTTP() []check {
 				x := p.post("/Users", body)
 				user := p.resource(x, 201, 200)
 				p.media(x)
-				p.media(p.get("/Users/" + fmt.Sprint(user["id"])))
+				p.media(p.get(pathOf("/Users", user)))
 				x = p.post("/Users", body)
 				p.status(x, 409)
 				p.media(x)
@@ -97,13 +97,13 @@ func rfcHTTP() []check {
 			why: "People's names are damaged, and clients that compare write them again and again.",
 			fix: "Read and write UTF-8, in the database too; decode JSON's \\u escapes, surrogate pairs among them.",
 			run: func(p *probe) {
-				p.usersHave("displayName")
+				p.wants("displayName")
 				const name = "Zoë Åström 林小明 محمد 👩‍💻"
 				path, _ := p.newUser(object{"displayName": name})
 				p.equal("displayName", at(p.read(path), "displayName"), name)
 				body := strings.Replace(string(encode(p.user(object{"displayName": "NAME"}))), "NAME", `Zo\u00eb \ud83d\ude00 \/ \"q\"`, 1)
 				user := p.resource(p.post("/Users", body), 201, 200)
-				p.equal("displayName", at(p.read("/Users/"+fmt.Sprint(user["id"])), "displayName"), `Zoë 😀 / "q"`)
+				p.equal("displayName", at(p.read(pathOf("/Users", user)), "displayName"), `Zoë 😀 / "q"`)
 			},
 		},
 		{
@@ -113,7 +113,7 @@ func rfcHTTP() []check {
 			fix: "Decode the path and the query before looking anything up.",
 			run: func(p *probe) {
 				path, user := p.newUser(nil)
-				id := user["id"].(string)
+				id := idOf(user)
 				if first := id[0]; first >= '0' && first <= '9' || first >= 'a' && first <= 'z' || first >= 'A' && first <= 'Z' {
 					encoded := fmt.Sprintf("/Users/%%%02X%s", first, strings.TrimPrefix(path, "/Users/"+id[:1]))
 					x := p.get(encoded)
@@ -290,6 +290,13 @@ func rfcErrors() []check {
 			fix: "Answer 400 invalidSyntax to a body that cannot be read, and to one with something after the JSON.",
 			run: func(p *probe) {
 				p.rejects(`{"schemas": ["`, `{"schemas": ["`+userURN+`"], "userName" "x"}`, `{'userName': 'x'}`)
+				path, _ := p.newUser(nil)
+				more := string(encode(p.user(nil))) + " x"
+				p.badRequest(p.post("/Users", more))
+				p.badRequest(p.put(path, more))
+				if p.features.has[patching] {
+					p.badRequest(p.send(request{method: "PATCH", path: path, body: string(encode(patchOp([]object{op("replace", "userName", p.userName())}))) + " x"}))
+				}
 			},
 		},
 		{
@@ -316,6 +323,27 @@ func rfcErrors() []check {
 				delete(body, "userName")
 				p.refused(p.post("/Users", body), 400, "invalidValue")
 				p.refused(p.post("/Users", p.user(object{"userName": object{"a": 1}})), 400, "invalidValue", "invalidSyntax")
+			},
+		},
+		{
+			id: "errors.scimtype.filter", area: Errors, level: Should, needs: []feature{filtering},
+			title: "A broken filter is invalidFilter", rows: []string{"R-145", "R-313"}, source: "RFC 7644 §3.12",
+			why: "A client cannot tell a wrong filter from a wrong value.",
+			fix: "Send scimType invalidFilter with the 400.",
+			run: func(p *probe) { p.refused(p.search("/Users", `userName eq`), 400, "invalidFilter") },
+		},
+		{
+			id: "errors.scimtype.uniqueness", area: Errors, level: Should,
+			title: "PUT and PATCH of another's userName are uniqueness", rows: []string{"R-225", "R-242", "R-313"}, source: "RFC 7644 §3.12",
+			why: "A client cannot tell a name that is taken from a version that is old.",
+			fix: "Send scimType uniqueness with the 409, as with that of POST.",
+			run: func(p *probe) {
+				_, other := p.newUser(nil)
+				path, _ := p.newUser(nil)
+				p.refused(p.put(path, p.user(object{"userName": other["userName"]})), 409, "uniqueness")
+				if p.features.has[patching] {
+					p.refused(p.patch(path, op("replace", "userName", other["userName"])), 409, "uniqueness")
+				}
 			},
 		},
 		{

@@ -3,9 +3,7 @@ package conformance
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 )
 
 // interop is where the rules of this suite stand: draft-ietf-scim-interop-profile.
@@ -74,11 +72,10 @@ func strictDiscoveryChecks() []check {
 				path, u := p.newUser(nil)
 				resources := map[string]string{"/Users": path}
 				if p.features.has[groups] {
-					resources["/Groups"], _ = p.newGroup(nil, u["id"].(string))
+					resources["/Groups"], _ = p.newGroup(nil, idOf(u))
 				}
 				for _, t := range types {
-					endpoint, _ := field(t, "endpoint").(string)
-					path, uris := resources["/"+strings.Trim(endpoint, "/")], schemasOf(t)
+					path, uris := resources[p.endpointOf(t)], schemasOf(t)
 					if path == "" || len(uris) == 0 {
 						continue
 					}
@@ -95,7 +92,7 @@ func strictDiscoveryChecks() []check {
 			fix:   "Leave out of the schema what you do not store.",
 			run: func(p *probe) {
 				p.prepare("cannot read the schemas", func() {
-					p.expect(len(definitions(field(p.features.schemas[userURN], "attributes"))) > 0, "the User schema", show(p.features.schemas[userURN]))
+					p.expect(len(attributes(p.features.schemas[userURN])) > 0, "the User schema", show(p.features.schemas[userURN]))
 				})
 				core, extension := p.samples(userURN), p.samples(enterpriseURN)
 				sent := maps.Clone(core)
@@ -104,7 +101,7 @@ func strictDiscoveryChecks() []check {
 					sent[enterpriseURN] = extension
 				}
 				u := p.resource(p.post("/Users", p.user(sent)), 201, 200)
-				got := p.read("/Users/" + url.PathEscape(u["id"].(string)))
+				got := p.read(pathOf("/Users", u))
 				lost := []string{}
 				for name, v := range core {
 					lost = append(lost, missing(name, field(got, name), v)...)
@@ -141,8 +138,8 @@ func strictDiscoveryChecks() []check {
 					if isConfiguration(uri) {
 						continue
 					}
-					for _, def := range definitions(field(s, "attributes")) {
-						sub := definitions(field(def, "subAttributes"))["type"]
+					for _, def := range attributes(s) {
+						sub := definition(subAttributes(def), "type")
 						values, _ := field(sub, "canonicalValues").([]any)
 						if field(def, "multiValued") == true && sub != nil && len(values) == 0 {
 							bare = append(bare, uri+":"+fmt.Sprint(field(def, "name"))+".type")
@@ -161,9 +158,8 @@ func strictDiscoveryChecks() []check {
 			run: func(p *probe) {
 				seen := map[string]bool{}
 				for _, t := range p.resourceTypes() {
-					endpoint, _ := field(t, "endpoint").(string)
-					endpoint = "/" + strings.Trim(endpoint, "/")
-					p.expect(endpoint != "/" && !seen[endpoint], "an endpoint for each resource type", show(t))
+					endpoint := p.endpointOf(t)
+					p.expect(endpoint != "" && !seen[endpoint], "an endpoint for each resource type", show(t))
 					seen[endpoint] = true
 					for _, r := range p.list(p.get(endpoint + "?count=5")).resources {
 						typ, has := field(field(r, "meta"), "resourceType").(string)

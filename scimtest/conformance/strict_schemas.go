@@ -14,6 +14,9 @@ func (p *probe) resourceTypes() []object {
 		return slices.Contains([]string{"ServiceProviderConfig", "ResourceType", "Schema"}, name)
 	})
 	p.expect(len(types) > 0, "resource types", show(l.object))
+	for _, t := range types {
+		p.respell(t)
+	}
 	return types
 }
 
@@ -31,40 +34,25 @@ func schemasOf(resourceType object) (uris []string) {
 	return uris
 }
 
-// definitions returns attribute definitions by their name in lower case.
-func definitions(list any) map[string]object {
-	defs := map[string]object{}
-	attributes, _ := list.([]any)
-	for _, a := range attributes {
-		if name, _ := field(a, "name").(string); name != "" {
-			defs[strings.ToLower(name)] = a.(object)
-		}
-	}
-	return defs
-}
-
 // undefined names the attributes of a resource that none of the schemas has.
 func undefined(resource object, uris []string, schemas map[string]object) (names []string) {
 	known := func(name string) bool { // RFC 7643 §3 gives these to every resource
 		return slices.Contains([]string{"schemas", "id", "externalid", "meta"}, strings.ToLower(name))
 	}
-	var walk func(prefix string, values object, defs map[string]object)
-	walk = func(prefix string, values object, defs map[string]object) {
+	var walk func(prefix string, values object, defs []object)
+	walk = func(prefix string, values object, defs []object) {
 		for name, v := range values {
-			def, ok := defs[strings.ToLower(name)]
-			if !ok {
+			def := definition(defs, name)
+			if def == nil {
 				names = append(names, prefix+name)
 				continue
 			}
-			subs := definitions(field(def, "subAttributes"))
-			elements, _ := v.([]any)
+			within := objects(v)
 			if o, ok := v.(object); ok {
-				elements = []any{o}
+				within = []object{o}
 			}
-			for _, e := range elements {
-				if o, ok := e.(object); ok {
-					walk(prefix+name+".", o, subs)
-				}
+			for _, o := range within {
+				walk(prefix+name+".", o, subAttributes(def))
 			}
 		}
 	}
@@ -73,12 +61,12 @@ func undefined(resource object, uris []string, schemas map[string]object) (names
 		i := slices.IndexFunc(uris, func(uri string) bool { return strings.EqualFold(uri, name) })
 		switch extension, _ := v.(object); {
 		case i > 0:
-			walk(name+":", extension, definitions(field(schemas[uris[i]], "attributes")))
+			walk(name+":", extension, attributes(schemas[uris[i]]))
 		case !known(name):
 			core[name] = v
 		}
 	}
-	walk("", core, definitions(field(schemas[uris[0]], "attributes")))
+	walk("", core, attributes(schemas[uris[0]]))
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -88,7 +76,7 @@ func (p *probe) publishedSchemas() map[string]object {
 	schemas := map[string]object{}
 	for _, s := range p.list(p.get("/Schemas")).resources {
 		id, _ := field(s, "id").(string)
-		schemas[id] = s
+		schemas[p.features.canonical(id)] = s
 	}
 	return schemas
 }
@@ -103,7 +91,7 @@ func (p *probe) samples(schema string) object {
 	plain := func(value string) []object { return []object{{"value": value}} }
 	typed := func(attribute, value string) []object {
 		e := object{"value": value}
-		sub := definitions(field(p.features.attribute(schema, attribute), "subAttributes"))["type"]
+		sub := definition(subAttributes(p.features.attribute(schema, attribute)), "type")
 		if values, _ := field(sub, "canonicalValues").([]any); len(values) > 0 {
 			e["type"] = values[0]
 		}
@@ -127,11 +115,10 @@ func (p *probe) samples(schema string) object {
 			continue
 		}
 		// Of a complex attribute only the sub-attributes that are defined.
-		subs := definitions(field(def, "subAttributes"))
 		keep := func(o object) object {
 			kept := object{}
 			for sub, v := range o {
-				if isWritable(subs[strings.ToLower(sub)]) {
+				if isWritable(definition(subAttributes(def), sub)) {
 					kept[sub] = v
 				}
 			}

@@ -4,18 +4,47 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
-	"sync/atomic"
+	"sync"
 )
 
 // A target is the endpoint that is checked. It may be used concurrently.
 type target struct {
-	base     string
-	token    string
+	wire
 	options  Options
 	nonce    string // in all names that are made up
-	requests atomic.Int64
 	features features
+	left     leftovers
+	users    trial // whether users can be created as checks make them up
+	groups   trial
+}
+
+// A trial remembers the first refusal of something that must work before most
+// checks can begin.
+type trial struct {
+	mu      sync.Mutex
+	worked  bool
+	refused string
+}
+
+func (t *trial) tell(x *Exchange) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case x.Status == 200 || x.Status == 201:
+		t.worked = true
+	case t.refused == "" && (x.Status == 400 || x.Status == 409 || x.Status == 422):
+		t.refused = x.summary()
+	}
+}
+
+// hint tells what to do about it, "" if nothing is to be done.
+func (t *trial) hint(what, option, flag string) string {
+	if t.worked || t.refused == "" {
+		return ""
+	}
+	return fmt.Sprintf("No %s could be created: the endpoint answered %s. Options.%s%s tells what else %ss need.", what, t.refused, option, flag, what)
 }
 
 // A feature is something that an endpoint may have or not.
@@ -49,7 +78,16 @@ type features struct {
 // is for checks to find out.
 func (t *target) discover(ctx context.Context) {
 	read := func(path string) object {
-		x := t.roundTrip(ctx, request{method: "GET", path: path})
+		if t.over() != "" {
+			return nil
+		}
+		x := t.exchange(ctx, request{method: "GET", path: path}, &t.pauses.checks)
+		if x.Status == 0 && !x.tooLong && t.requests.Load() == 1 { // a second request decides whether it is reached at all
+			if x := t.exchange(ctx, request{method: "GET", path: "/Users?count=1"}, &t.pauses.checks); x.Status == 0 && ctx.Err() == nil {
+				t.dead.Store(true)
+				t.end("the endpoint does not answer: " + x.missing())
+			}
+		}
 		var o object
 		if x.Status != 200 || json.Unmarshal([]byte(x.ResponseBody), &o) != nil {
 			return nil
@@ -70,20 +108,14 @@ func (t *target) discover(ctx context.Context) {
 		f.has[cursors], _ = field(field(f.config, "pagination"), "cursor").(bool)
 		f.profile, _ = field(f.config, "interopProfileConformant").(bool)
 	}
-	resources := func(o object) (list []object) {
-		items, _ := field(o, "Resources").([]any)
-		for _, item := range items {
-			if r, ok := item.(object); ok {
-				list = append(list, r)
-			}
-		}
-		return list
-	}
-	f.types = resources(read("/ResourceTypes"))
-	for _, s := range resources(read("/Schemas")) {
+	f.types = objects(field(read("/ResourceTypes"), "Resources"))
+	for _, s := range objects(field(read("/Schemas"), "Resources")) {
 		if id, _ := field(s, "id").(string); id != "" {
-			f.schemas[id] = s
+			f.schemas[f.canonical(id)] = s
 		}
+	}
+	for _, typ := range f.types {
+		t.respell(typ)
 	}
 	if len(f.types) > 0 {
 		f.has[enterprise] = false
@@ -91,21 +123,63 @@ func (t *target) discover(ctx context.Context) {
 			if field(typ, "endpoint") == "/Groups" {
 				f.has[groups] = true
 			}
-			extensions, _ := field(typ, "schemaExtensions").([]any)
-			for _, e := range extensions {
+			for _, e := range objects(field(typ, "schemaExtensions")) {
 				if field(e, "schema") == enterpriseURN {
 					f.has[enterprise] = true
 				}
 			}
 		}
-	} else {
-		f.has[groups] = t.roundTrip(ctx, request{method: "GET", path: "/Groups?count=1"}).Status == 200
+	} else if t.over() == "" {
+		f.has[groups] = t.exchange(ctx, request{method: "GET", path: "/Groups?count=1"}, &t.pauses.checks).Status == 200
 	}
-	attributes, _ := field(f.schemas[userURN], "attributes").([]any)
-	for _, a := range attributes {
-		if o, ok := a.(object); ok && field(o, "required") == true && field(o, "mutability") != "readOnly" {
-			name, _ := field(o, "name").(string)
-			f.required[name] = o
+	f.required = f.requires(userURN)
+}
+
+// respell writes what a resource type refers to as the checks know it.
+func (t *target) respell(typ object) {
+	set(typ, "endpoint", t.endpointOf(typ))
+	for _, o := range append(objects(field(typ, "schemaExtensions")), typ) {
+		if urn, ok := field(o, "schema").(string); ok {
+			set(o, "schema", t.features.canonical(urn))
+		}
+	}
+}
+
+// endpointOf returns the endpoint of a resource type as a path below the base
+// URL, "" if it has none. RFC 7643 §6 writes "Users" in its text and "/Users" in
+// its examples; others write a slash at the end, or the whole URL.
+func (t *target) endpointOf(typ object) string {
+	endpoint, _ := field(typ, "endpoint").(string)
+	if u, err := url.Parse(endpoint); err == nil && u.IsAbs() {
+		base, _ := url.Parse(t.base) // Check did so
+		endpoint = strings.TrimPrefix(u.Path, base.Path)
+	}
+	if endpoint = strings.Trim(endpoint, "/"); endpoint == "" {
+		return ""
+	}
+	return "/" + endpoint
+}
+
+// canonical writes a URN as the checks, or else the endpoint's schemas, do.
+func (f *features) canonical(urn string) string {
+	for _, known := range []string{userURN, groupURN, enterpriseURN} {
+		if isURN(urn, known) {
+			return known
+		}
+	}
+	for known := range f.schemas {
+		if isURN(urn, known) {
+			return known
+		}
+	}
+	return urn
+}
+
+// set changes a member of an object, whatever its case is.
+func set(o object, name string, v any) {
+	for n := range o {
+		if strings.EqualFold(n, name) {
+			o[n] = v
 		}
 	}
 }
@@ -136,39 +210,6 @@ func (f *features) attribute(schema, name string) object {
 // schemas cannot be read is taken to have all.
 func (f *features) serves(schema, name string) bool {
 	return f.schemas[schema] == nil || f.attribute(schema, name) != nil
-}
-
-// fill adds values for attributes that the endpoint's User schema requires.
-func (f *features) fill(user object, userName string) {
-	for name, def := range f.required {
-		if field(user, name) != nil {
-			continue
-		}
-		switch strings.ToLower(name) {
-		case "emails":
-			user[name] = []object{{"value": userName, "type": "work", "primary": true}}
-		case "name":
-			user[name] = object{"givenName": "Uma", "familyName": "Check"}
-		default:
-			var v any
-			switch field(def, "type") {
-			case "boolean":
-				v = true
-			case "integer", "decimal":
-				v = 1
-			case "dateTime":
-				v = "2026-01-02T03:04:05Z"
-			case "complex":
-				v = object{"value": userName}
-			default:
-				v = "check"
-			}
-			if field(def, "multiValued") == true {
-				v = []any{v}
-			}
-			user[name] = v
-		}
-	}
 }
 
 // String tells the features in a line.
