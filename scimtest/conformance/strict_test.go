@@ -34,15 +34,6 @@ var againstProfile = map[string]string{
 	"strict.patch.r356-replace-complex":          "RFC 7644 §3.5.2.3 has it merge",
 }
 
-// againstStrict are those that are left with Options.Strict, which holds
-// requests to the RFCs and not to the profile.
-var againstStrict = map[string]string{
-	"strict.discovery.r333-conformant":      "it does not claim the profile, which it does not keep",
-	"strict.discovery.r341-canonical-types": "as above: the schemas are the same",
-	"strict.patch.r353-path-is-required":    "RFC 7644 §3.5.2 allows operations without a path",
-	"strict.patch.r356-replace-complex":     "RFC 7644 §3.5.2.3 has it merge",
-}
-
 // serveTLS is serve with TLS. It returns the client that trusts it.
 func serveTLS(t *testing.T, o scim.Options, wrap wrapper, oldest uint16) (url string, client *http.Client) {
 	t.Helper()
@@ -65,15 +56,14 @@ func serveTLS(t *testing.T, o scim.Options, wrap wrapper, oldest uint16) (url st
 	return server.URL + "/scim/v2", server.Client()
 }
 
-// TestUsherStrict: what the endpoint of package scim does against the profile
-// although it is strict is known, to the check.
+// TestUsherStrict: the strict endpoint of package scim keeps to the profile.
 func TestUsherStrict(t *testing.T) {
 	url, client := serveTLS(t, scim.Options{Strict: true}, nil, tls.VersionTLS12)
 	report, err := conformance.Check(t.Context(), url, token, &conformance.Options{Suites: []string{conformance.Strict}, Client: client})
 	if err != nil {
 		t.Fatal(err)
 	}
-	fails(t, report, againstStrict)
+	fails(t, report, nil)
 }
 
 // fails checks that the checks that are known to fail, and no others, do.
