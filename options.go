@@ -37,6 +37,7 @@ type Options struct {
 	MaxOperations int   // operations in a PATCH; more are 413; default: 2000
 	MaxBulk       int   // operations in a bulk request; more are 413; default: 1000
 	MaxResults    int   // largest page; larger counts are cut; default: 200
+	MaxScan       int   // resources that a query without an index may look at; more are 400 tooMany; default: 1,000,000
 	MaxFilter     int   // longest filter, and path of a PATCH, in bytes; default: 8 KiB
 
 	// CursorKey seals the cursors of pages (RFC 9865), 32 random bytes or more.
@@ -85,6 +86,7 @@ func (o *Options) withDefaults() (Options, error) {
 		{"MaxOperations", &out.MaxOperations, defaultMaxOperations},
 		{"MaxBulk", &out.MaxBulk, 1000},
 		{"MaxResults", &out.MaxResults, 200},
+		{"MaxScan", &out.MaxScan, 1_000_000},
 		{"MaxFilter", &out.MaxFilter, 8 << 10},
 	} {
 		switch {

@@ -182,7 +182,7 @@ func (h *Handler) plan(req *request, s *search) (*plan, error) {
 	}
 	q := &plan{limit: h.options.MaxResults, byCursor: s.cursor != nil, count: absent}
 	for _, t := range types {
-		p := &share{typ: t, query: Query{Tenant: req.principal.Tenant, Type: t.def.Name}}
+		p := &share{typ: t, query: Query{Tenant: req.principal.Tenant, Type: t.def.Name, MaxScan: h.options.MaxScan}}
 		var err error
 		if p.want, err = t.parseProjection(s.attributes, s.excluded, &req.dialect); err != nil {
 			return nil, err

@@ -10,6 +10,15 @@ import (
 	"github.com/usherkit/scim/internal/least"
 )
 
+// Scans reports ErrTooMany if n is more than the resources that may be looked
+// at one by one to answer q. A Store asks before it begins to, or as it goes on.
+func (q Query) Scans(n int) error {
+	if q.MaxScan > 0 && n > q.MaxScan {
+		return Errorf(ErrTooMany, "more than %d resources would have to be looked at: compare an attribute that is indexed, such as userName, with eq", q.MaxScan)
+	}
+	return nil
+}
+
 // Select returns the page that q asks for of the resources that all yields:
 // those that match q.Filter, counted all, in the order of q.Sort, and kept from
 // q.Offset or q.After on, at most q.Limit of them. It stops at the first error.
@@ -29,9 +38,15 @@ func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	seen, scans := 0, q.Filter != nil || !q.Sort.IsZero()
 	for r, err := range all {
 		if err != nil {
 			return nil, err
+		}
+		if seen++; scans {
+			if err := q.Scans(seen); err != nil {
+				return nil, err
+			}
 		}
 		ok, err := Match(q.Filter, r)
 		if err != nil {

@@ -63,6 +63,7 @@ type Query struct {
 	Filter        Filter // nil matches everything
 	Sort          Sort   // zero: the order of creation
 	Offset, Limit int    // Limit 0: only the total is wanted
+	MaxScan       int    // see Scans; 0: any number may be looked at
 
 	// After, unless zero, is the Next of a Page: this one begins after that
 	// one, and Offset is 0. Resources that come, go or change meanwhile make no

@@ -39,6 +39,9 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	}
 	found, sorted := in.narrow(t, q.Filter)
 	s.mu.RUnlock()
+	if err := q.Scans(len(found)); err != nil {
+		return nil, err
+	}
 	if !sorted {
 		slices.SortFunc(found, byNumber)
 	}

@@ -100,6 +100,18 @@ var lists = []clause{
 		page := k.list(scim.Query{Tenant: acme, Type: "User", Offset: 3, Limit: 1 << 30})
 		equal(k, "List from offset 3 with a limit of 2^30: resources", len(page.Resources), 2)
 	}},
+	{"a bound on what is looked at", "Scans reports ErrTooMany if n is more than the resources that may be looked at one by one to answer q.", func(k *kit) {
+		want := k.createUsers(5)
+		page := k.list(scim.Query{Tenant: acme, Type: "User", Limit: 10, MaxScan: 1})
+		k.lists("List of a page that needs no look at others, MaxScan 1", ids(page.Resources), want)
+		q := scim.Query{Tenant: acme, Type: "User", Limit: 10, MaxScan: 3, Filter: k.filter("User", `displayName co "e"`)}
+		if page, err := k.store.List(k.ctx, q); err != nil { // a Store with an index for it need not refuse
+			k.refused("List with a filter that every user must be looked at for, MaxScan 3", err, scim.ErrTooMany)
+		} else {
+			q.MaxScan = 0
+			equal(k, "Total under MaxScan 3", page.Total, k.list(q).Total)
+		}
+	}},
 	{"filters", sayList, func(k *kit) {
 		people := []scim.User{ada(), {
 			UserName: "grace", ExternalID: "e-grace", DisplayName: "Grace Hopper", Title: "Admiral", Active: false,

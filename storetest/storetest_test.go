@@ -42,7 +42,7 @@ func TestRunOnSelect(t *testing.T) {
 // those of the documentation.
 func TestClauses(t *testing.T) {
 	var text strings.Builder
-	for _, file := range []string{"../store.go", "../resource.go", "../sort.go"} {
+	for _, file := range []string{"../store.go", "../resource.go", "../sort.go", "../select.go"} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -693,6 +693,12 @@ var breakages = []struct {
 		}
 		return page, err
 	}), []string{"order of creation, page by page", "only the total", "a page beyond the end"}},
+	{"MaxScan is a limit of the page", listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
+		if q.MaxScan > 0 {
+			q.Limit, q.MaxScan = min(q.Limit, q.MaxScan), 0
+		}
+		return good.List(ctx, q)
+	}), []string{"a bound on what is looked at"}},
 	{"limit 0 is no limit", listing(func(good scim.Store, ctx context.Context, q scim.Query) (*scim.Page, error) {
 		if q.Limit == 0 {
 			q.Limit = 1000
