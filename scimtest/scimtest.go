@@ -23,9 +23,12 @@
 package scimtest
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -45,7 +48,10 @@ type (
 // An Entra is Microsoft Entra ID's provisioning service in a test. Whatever its
 // admin would see go wrong is an error of the test.
 type Entra struct {
-	*idp.Entra // for all that is not here: Restart, SetDialect, Advance, …
+	// IDP does the work, and is for all that is not here: Restart,
+	// SetDialect, Advance and others. What it returns is no error of the test
+	// by itself.
+	IDP *idp.Entra
 	harness
 }
 
@@ -56,7 +62,7 @@ func NewEntra(t testing.TB, tenantURL, token string, options ...Options) *Entra 
 	t.Helper()
 	e := &Entra{harness: harness{t: t}}
 	var err error
-	if e.Entra, err = idp.NewEntra(tenantURL, token, e.observed(options, idp.Shape)); err != nil {
+	if e.IDP, err = idp.NewEntra(tenantURL, token, e.observed(options, idp.Shape)); err != nil {
 		t.Fatal(err)
 	}
 	return e
@@ -65,39 +71,32 @@ func NewEntra(t testing.TB, tenantURL, token string, options ...Options) *Entra 
 // TestConnection does what the button of that name does in the Entra portal.
 func (e *Entra) TestConnection() *Report {
 	e.t.Helper()
-	report, err := e.Entra.TestConnection(e.t.Context())
+	report, err := e.IDP.TestConnection(e.t.Context())
 	return e.report(report, err)
 }
 
 // Sync runs the next cycle, which brings the endpoint to the directory's state,
 // and checks what must hold afterwards: that the endpoint equals the directory,
-// that another cycle writes nothing, and that no request was one that the real
-// service never sends. It returns the report of the cycle.
+// and answers the questions about managers and members that Entra asks after a
+// restart, so that another cycle writes nothing; and that no request was one
+// that the real service never sends. It returns the report of the cycle.
 func (e *Entra) Sync(d Directory) *Report {
 	e.t.Helper()
-	report, ok := e.sync(e.Entra, d)
-	if !ok {
-		return report
-	}
-	again, err := e.Entra.Sync(e.t.Context(), d)
-	if e.report(again, err); err == nil && again.Writes() > 0 {
-		e.t.Errorf("scimtest: a second cycle of the same directory wrote again:\n%s", again)
-	}
-	return report
+	return e.sync(e.IDP, d)
 }
 
 // ProvisionOnDemand provisions one user, or one group with five of its members
 // at most, at once.
 func (e *Entra) ProvisionOnDemand(d Directory, id string, members ...string) *Report {
 	e.t.Helper()
-	report, err := e.Entra.ProvisionOnDemand(e.t.Context(), d, id, members...)
+	report, err := e.IDP.ProvisionOnDemand(e.t.Context(), d, id, members...)
 	return e.report(report, err)
 }
 
 // Discover pages through all users of the endpoint, as Account Discovery does.
 func (e *Entra) Discover(d Directory) []idp.Account {
 	e.t.Helper()
-	accounts, report, err := e.Entra.Discover(e.t.Context(), d)
+	accounts, report, err := e.IDP.Discover(e.t.Context(), d)
 	e.report(report, err)
 	return accounts
 }
@@ -105,7 +104,7 @@ func (e *Entra) Discover(d Directory) []idp.Account {
 // A Client is Okta or another identity provider in a test. Whatever its admin
 // would see go wrong is an error of the test.
 type Client struct {
-	*idp.Client
+	IDP *idp.Client // does the work, and is for all that is not here: ResetLinks
 	harness
 }
 
@@ -139,7 +138,7 @@ func newClient(t testing.TB, of func(url, token string, o *Options) (*idp.Client
 	t.Helper()
 	c := &Client{harness: harness{t: t}}
 	var err error
-	if c.Client, err = of(url, token, c.observed(options, nil)); err != nil {
+	if c.IDP, err = of(url, token, c.observed(options, nil)); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -149,22 +148,23 @@ func newClient(t testing.TB, of func(url, token string, o *Options) (*idp.Client
 // connection up.
 func (c *Client) TestConnection() *Report {
 	c.t.Helper()
-	report, err := c.Client.TestConnection(c.t.Context())
+	report, err := c.IDP.TestConnection(c.t.Context())
 	return c.report(report, err)
 }
 
 // Sync brings the endpoint to the directory's state and checks that it equals
-// the directory afterwards. It returns the report of the cycle.
+// the directory afterwards, and that another look at everything has nothing to
+// write. It returns the report of the cycle.
 func (c *Client) Sync(d Directory) *Report {
 	c.t.Helper()
-	report, _ := c.sync(c.Client, d)
-	return report
+	return c.sync(c.IDP, d)
 }
 
 // A harness fails a test with what an identity provider reports.
 type harness struct {
 	t    testing.TB
 	once sync.Once // one impossible request is enough
+	said sync.Map  // advice
 }
 
 // observed returns the last of the options, with each request held against the
@@ -189,21 +189,37 @@ func (h *harness) observed(options []Options, shape func(idp.Exchange) error) *O
 	return &o
 }
 
-func (h *harness) sync(p idp.Provider, d Directory) (report *Report, ok bool) {
+func (h *harness) sync(p idp.Provider, d Directory) *Report {
 	h.t.Helper()
 	report, err := p.Sync(h.t.Context(), d)
 	if h.report(report, err); err != nil {
-		return report, false
+		return report
 	}
 	check, err := p.Verify(h.t.Context(), d)
-	h.report(check, err)
-	return report, err == nil
+	if h.report(check, err); err != nil {
+		return report
+	}
+	again, err := p.Sync(h.t.Context(), d)
+	if h.report(again, err); err == nil && again.Writes() > 0 {
+		var writes strings.Builder
+		for i, w := range again.FirstWrites {
+			fmt.Fprintf(&writes, "\n%d. %s", i+1, w)
+		}
+		h.t.Errorf("scimtest: nothing has changed, and another cycle made %d of these requests, the first ones with the answers that they follow from:%s", again.Writes(), writes.String())
+	}
+	return report
 }
 
+// report makes an error of a failure; advice is logged, once.
 func (h *harness) report(r *Report, err error) *Report {
 	h.t.Helper()
 	if err != nil {
 		h.t.Error(err)
+	}
+	for _, advice := range r.Advice {
+		if _, said := h.said.LoadOrStore(advice, true); !said {
+			h.t.Log("advice: ", advice)
+		}
 	}
 	return r
 }
@@ -211,8 +227,9 @@ func (h *harness) report(r *Report, err error) *Report {
 // Check runs the conformance check against the endpoint at the base URL, with a
 // subtest for each check: one that is not met fails, a recommendation that is not
 // met is logged, and one that the endpoint has no use for is skipped. With go
-// test -artifacts the report is kept, as report.html. It returns the report.
-// Of several options the last are used.
+// test -artifacts the report is kept, as report.html, and those of further
+// checks in the same test as report-2.html and so on. It returns the report. Of
+// several options the last are used.
 func Check(t *testing.T, baseURL, token string, options ...conformance.Options) *conformance.Report {
 	t.Helper()
 	var o conformance.Options
@@ -241,9 +258,15 @@ func Check(t *testing.T, baseURL, token string, options ...conformance.Options) 
 	return report
 }
 
-// keep writes the report as a page.
+// keep writes the report as a page, under a name that is free.
 func keep(report *conformance.Report, dir string) error {
-	page, err := os.Create(filepath.Join(dir, "report.html"))
+	create := func(name string) (*os.File, error) {
+		return os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	}
+	page, err := create("report.html")
+	for n := 2; errors.Is(err, fs.ErrExist); n++ {
+		page, err = create(fmt.Sprintf("report-%d.html", n))
+	}
 	if err != nil {
 		return fmt.Errorf("scimtest: the report: %w", err)
 	}

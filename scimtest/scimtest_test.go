@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,7 +54,7 @@ func TestEntra(t *testing.T) {
 				t.Error("no accounts discovered")
 			}
 			entra.ProvisionOnDemand(d, d.Users[7].ID)
-			entra.Restart(idp.BreakLinks)
+			entra.IDP.Restart(idp.BreakLinks)
 			if r := entra.Sync(d); r.Requests(idp.CreateUser, idp.CreateGroup) > 0 {
 				t.Errorf("after a reset of the links:\n%s\nwant nobody created twice", r)
 			}
@@ -81,10 +83,23 @@ func TestClients(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	report := scimtest.Check(t, serve(t, nil), token, conformance.Options{Suites: []string{conformance.Okta}})
+	url := serve(t, nil)
+	report := scimtest.Check(t, url, token, conformance.Options{Suites: []string{conformance.Okta}})
 	if len(report.Results) < 20 {
 		t.Errorf("%d checks ran, want the whole suite", len(report.Results))
 	}
+	scimtest.Check(t, url, token, conformance.Options{Only: []string{"rfc.create.duplicate"}})
+	for _, name := range []string{"report.html", "report-2.html"} {
+		page, err := os.ReadFile(filepath.Join(t.ArtifactDir(), name))
+		if err != nil || !strings.Contains(string(page), "<html") {
+			t.Errorf("%s: %v, want a page of %q", name, err, page[:min(100, len(page))])
+		}
+	}
+}
+
+var small = scimtest.Directory{
+	Users:  []scimtest.User{{ID: "1", UserPrincipalName: "ada@contoso.example", JobTitle: "Countess"}},
+	Groups: []scimtest.Group{{ID: "2", DisplayName: "Nobility", Members: []string{"1"}}},
 }
 
 // recorder is a test that may fail.
@@ -94,6 +109,7 @@ type recorder struct {
 }
 
 func (r *recorder) Helper()           {}
+func (r *recorder) Log(...any)        {}
 func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 func (r *recorder) Errorf(f string, args ...any) {
 	r.errors = append(r.errors, fmt.Sprintf(f, args...))
@@ -115,18 +131,50 @@ func TestFails(t *testing.T) {
 			next.ServeHTTP(w, r)
 		})
 	}
+	memberless := func(next http.Handler) http.Handler { // nobody is a member, if one asks
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Query().Get("filter"), "members eq") {
+				w.Header().Set("Content-Type", "application/scim+json")
+				io.WriteString(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"Resources":[]}`)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	fickle := func(next http.Handler) http.Handler { // every second time it is read, a group has no members
+		reads := 0
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != "GET" || !strings.Contains(r.URL.Path, "/Groups/") || r.URL.RawQuery != "" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			body := answer.Body.String()
+			if reads++; reads%2 == 0 {
+				body = strings.Replace(body, `"members"`, `"others"`, 1)
+			}
+			w.Header().Set("Content-Type", "application/scim+json")
+			io.WriteString(w, body)
+		})
+	}
+	entra := func(t testing.TB, url, token string) { scimtest.NewEntra(t, url, token).Sync(small) }
+	okta := func(t testing.TB, url, token string) { scimtest.NewOkta(t, url, token).Sync(small) }
 	for _, tt := range []struct {
 		name, token string
+		sync        func(t testing.TB, url, token string)
 		wrap        func(http.Handler) http.Handler
 		want        string
 	}{
-		{"a value is lost", token, lost, "title"},
-		{"the token is wrong", "guess", nil, "Unauthorized"},
+		{"a value is lost", token, entra, lost, "title"},
+		{"a value is lost to Okta", token, okta, lost, "title"},
+		{"the token is wrong", "guess", entra, nil, "Unauthorized"},
+		{"members are denied", token, entra, memberless, "totalResults 1: a member of the group is "},
+		{"another look writes", token, okta, fickle, "because  GET "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &recorder{TB: t}
-			d := scimtest.Directory{Users: []scimtest.User{{ID: "1", UserPrincipalName: "ada@contoso.example", JobTitle: "Countess"}}}
-			scimtest.NewEntra(r, serve(t, tt.wrap), tt.token).Sync(d)
+			tt.sync(r, serve(t, tt.wrap), tt.token)
 			if len(r.errors) == 0 || !strings.Contains(strings.Join(r.errors, "\n"), tt.want) {
 				t.Errorf("got %q, want an error about %s", r.errors, tt.want)
 			}

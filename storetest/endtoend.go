@@ -39,7 +39,7 @@ func EndToEnd(t *testing.T, newStore func(t *testing.T) scim.Store) {
 				directory = company.Evolve(directory, month)
 				entra.Sync(directory)
 			}
-			entra.Restart(idp.BreakLinks)
+			entra.IDP.Restart(idp.BreakLinks)
 			if again := entra.Sync(directory); again.Requests(idp.CreateUser, idp.CreateGroup) > 0 {
 				t.Errorf("after a restart that breaks the links, what is there was created again:\n%s", again)
 			}

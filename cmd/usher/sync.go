@@ -17,75 +17,121 @@ import (
 type syncCommand struct {
 	endpoint
 	source
-	Provider string   `default:"entra" enum:"${providers}" help:"Who provisions. One of: ${enum}."`
-	Dialect  string   `default:"default" enum:"default,flag,mixed" help:"How Entra writes PATCH: default; flag, what ?aadOptscim062020 in the URL turns on; mixed, as happens. One of: ${enum}."`
-	Mappings string   `placeholder:"FILE" type:"existingfile" help:"Entra's attribute mappings and scoping filters, as JSON; usher mappings prints the default."`
-	Cycles   int      `default:"1" help:"Cycles to run. Between them some people are hired, leave, move and change their names."`
-	OnDemand []string `placeholder:"ID" help:"In place of cycles, provision one user or group on demand, as Entra does; of a group, the members whose ids follow."`
-	Verify   bool     `default:"true" negatable:"" help:"Compare the endpoint with the directory at the end, and see that another full look at everything has nothing to write."`
-	Delete   bool     `help:"At the end, have the identity provider delete what it provisioned, or deactivate it where it never deletes."`
-	JSON     bool     `name:"json" help:"Print the report as JSON."`
+	UsersOnly bool     `help:"Leave groups alone and never ask for them, as for an endpoint that has none. -groups 0 means the same."`
+	Provider  string   `default:"entra" enum:"${providers}" help:"Who provisions. One of: ${enum}."`
+	Dialect   string   `default:"default" enum:"default,flag,mixed" help:"How Entra writes PATCH: default; flag, what ?aadOptscim062020 in the URL turns on; mixed, as happens. One of: ${enum}."`
+	Mappings  string   `placeholder:"FILE" type:"existingfile" help:"Entra's attribute mappings and scoping filters, as JSON; usher mappings prints the default."`
+	Cycles    *int     `placeholder:"3" help:"Cycles to run. Before each but the first one time goes by in the company."`
+	OnDemand  []string `placeholder:"ID" help:"In place of cycles, provision one user or group on demand, as Entra does; of a group, the members whose ids follow."`
+	Verify    bool     `default:"true" negatable:"" help:"Compare the endpoint with the directory at the end, and see that another full look at everything has nothing to write."`
+	Delete    bool     `help:"At the end, have the identity provider delete what it provisioned, or deactivate it where it never deletes."`
+	JSON      bool     `name:"json" help:"Print the report as JSON."`
 }
 
 // Help is shown by -help.
 func (*syncCommand) Help() string {
-	return `Without -delete the people and groups stay at the endpoint: give a test tenant.
-The same directory provisioned again finds them by name. Another one finds groups
-of the same names, whose other members no identity provider removes: empty the
-tenant first.
+	return `The first cycle creates the people and groups. Then time goes by twice: some
+people are hired, leave for good, are blocked and let in again, marry, move, get
+other titles, teams, addresses and numbers or their first ones, and join and
+leave groups; and a cycle brings over each time what has changed. Whatever only
+a PATCH can break is seen in these two; -cycles 1 leaves them out. At the end the
+endpoint is compared with the directory, a second look at everything must have
+nothing to write, and a last cycle takes the way back to the directory of the
+first, so that the same command finds everybody by name again.
+
+Without -delete the people and groups stay at the endpoint: give a test tenant.
+Another directory finds groups of the same names, with members of their own whom
+Entra never takes out: empty the tenant first.
 
 Examples:
 
 	export USHER_TOKEN=…
 	usher sync https://app.example.com/scim/v2 -users 50
+	usher sync https://app.example.com/scim/v2 -users 50 -users-only
 	usher sync https://app.example.com/scim/v2 -users 1000 -groups 50 -cycles 5 -dialect mixed -delete
 	usher sync http://localhost:8080/scim/v2 -provider okta -directory company.json -json
 	usher sync http://localhost:8080/scim/v2 -directory company.json -on-demand ada@contoso.example
 `
 }
 
-// A source is where a directory comes from.
+// A source is where a directory comes from. What was not given is nil, for a
+// directory of one's own has no use for it.
 type source struct {
-	Users     int    `default:"1000" help:"People in the company. The largest is a million."`
-	Groups    int    `default:"-1" placeholder:"N" help:"Groups in it. Default: as many as a company of that size has."`
-	Seed      uint64 `default:"1" help:"Another seed makes another company."`
-	Domain    string `default:"contoso.example" help:"Domain of its user names."`
-	Directory string `placeholder:"FILE" type:"existingfile" help:"A directory of your own instead, as JSON: see docs/directories.md."`
+	Users     *int    `placeholder:"1000" help:"People in the company. The largest is a million."`
+	Groups    *int    `placeholder:"N" help:"Groups in it. Default: as many as a company of that size has."`
+	Seed      *uint64 `placeholder:"1" help:"Another seed makes another company."`
+	Domain    *string `placeholder:"contoso.example" help:"Domain of its user names."`
+	Directory string  `placeholder:"FILE" type:"existingfile" help:"A directory of your own instead, as JSON: see docs/directories.md."`
 }
 
 func (s *source) valid() error {
-	if s.Users < 0 || s.Users > 1_000_000 || s.Groups > 100_000 {
+	if s.Directory != "" {
+		return conflict("-directory has people and groups of its own", []flag{
+			{"-users", s.Users != nil}, {"-groups", s.Groups != nil}, {"-seed", s.Seed != nil}, {"-domain", s.Domain != nil},
+		})
+	}
+	within := func(n *int, most int) bool { return n == nil || *n >= 0 && *n <= most }
+	if !within(s.Users, 1_000_000) || !within(s.Groups, 100_000) {
 		return errors.New("-users, -groups: want at most 1000000 and 100000, and no negative number")
 	}
 	return nil
 }
 
+// A flag may be given.
+type flag struct {
+	name  string
+	given bool
+}
+
+// conflict reports the first of the flags that was given, and would be without
+// effect.
+func conflict(why string, flags []flag) error {
+	for _, f := range flags {
+		if f.given {
+			return fmt.Errorf("%s: %s; leave one of them out", f.name, why)
+		}
+	}
+	return nil
+}
+
 func (s *source) invent() idp.Directory {
-	o := company.Options{Users: s.Users, Groups: s.Groups, Seed: s.Seed, Domain: s.Domain}
-	switch {
-	case s.Groups < 0:
-		o.Groups = 0 // as many as suit
-	case s.Groups == 0:
-		o.Groups = -1 // none
+	o := company.Options{Users: or(s.Users, 1000), Groups: or(s.Groups, 0), Seed: or(s.Seed, 1), Domain: or(s.Domain, "")}
+	if s.none() {
+		o.Groups = -1
 	}
 	return company.New(o)
 }
 
+// none reports whether there shall be no groups.
+func (s *source) none() bool { return s.Groups != nil && *s.Groups == 0 }
+
+// or is what was given, or else the default.
+func or[T any](given *T, standard T) T {
+	if given == nil {
+		return standard
+	}
+	return *given
+}
+
 // Validate is called by kong.
 func (c *syncCommand) Validate() error {
-	var alien string
-	for name, given := range map[string]bool{"-dialect": c.Dialect != "default", "-mappings": c.Mappings != "", "-on-demand": len(c.OnDemand) > 0} {
-		if given {
-			alien = name
-		}
-	}
-	switch {
-	case c.Cycles < 1:
+	if or(c.Cycles, 1) < 1 {
 		return errors.New("-cycles: want 1 or more")
-	case c.Provider != "entra" && alien != "":
-		return fmt.Errorf("%s: only Entra has that, %s has not", alien, c.Provider)
 	}
-	return errors.Join(c.endpoint.valid(), c.source.valid())
+	var errs []error
+	if c.Provider != "entra" {
+		errs = append(errs, conflict(fmt.Sprintf("only Entra has that, %s has not", c.Provider), []flag{
+			{"-dialect", c.Dialect != "default"}, {"-mappings", c.Mappings != ""}, {"-on-demand", len(c.OnDemand) > 0},
+		}))
+	}
+	if len(c.OnDemand) > 0 {
+		errs = append(errs, conflict("-on-demand is in place of cycles and what follows them", []flag{{"-cycles", c.Cycles != nil}, {"-delete", c.Delete}}))
+	}
+	if c.UsersOnly {
+		errs = append(errs, conflict("-users-only leaves groups alone", []flag{{"-groups", c.Groups != nil && !c.none()}}))
+	}
+	c.UsersOnly = c.UsersOnly || c.none()
+	return errors.Join(append(errs, c.endpoint.valid(), c.source.valid())...)
 }
 
 // Run is called by kong.
@@ -97,11 +143,14 @@ func (c *syncCommand) Run(console *console) error {
 	meter := newMeter()
 	s := &session{ctx: console.ctx, screen: newDisplay(console.errors), meter: meter, directory: directory}
 	options := &idp.Options{
-		Client: c.client(), Timeout: c.Timeout, Workers: c.Workers, Seed: c.Seed, Progress: s.progress, Observe: meter.observe,
+		Client: c.client(), Timeout: c.Timeout, Workers: c.Workers, Seed: or(c.Seed, 1), UsersOnly: c.UsersOnly, Progress: s.progress, Observe: meter.observe,
 	}
 	s.report = &syncReport{
 		Format: "usher-sync/1", Endpoint: c.URL, Provider: c.Provider,
 		Users: len(directory.Users), Groups: len(directory.Groups), Started: time.Now().UTC(),
+	}
+	if c.UsersOnly {
+		s.report.Groups = 0
 	}
 	if c.Provider == "entra" {
 		if c.Dialect == "default" && strings.Contains(c.URL, "aadOptscim062020") {
@@ -125,11 +174,11 @@ func (c *syncCommand) Run(console *console) error {
 	}
 
 	s.screen.printf("%s\n  as %s, with %s and %s\n", s.screen.style(bold, "Provisioning to "+c.URL), c.Provider,
-		count(len(directory.Users), "user"), count(len(directory.Groups), "group"))
+		count(s.report.Users, "user"), count(s.report.Groups, "group"))
 	if len(demand) > 0 {
 		s.provisionOnDemand(demand)
 	} else {
-		s.play(c.Cycles, c.Verify, c.Delete)
+		s.play(or(c.Cycles, 3), c.Verify, c.Delete)
 	}
 	s.screen.printf("\n")
 	r := s.report
@@ -157,7 +206,9 @@ func (c *syncCommand) Run(console *console) error {
 func (c *syncCommand) demand(d idp.Directory) (ids []string, err error) {
 	named := map[string]string{}
 	for _, g := range d.Groups {
-		named[g.DisplayName], named[g.ID] = g.ID, g.ID
+		if !c.UsersOnly {
+			named[g.DisplayName], named[g.ID] = g.ID, g.ID
+		}
 	}
 	for _, u := range d.Users {
 		named[u.UserPrincipalName], named[u.ID] = u.ID, u.ID
@@ -200,6 +251,7 @@ func (s *session) play(cycles int, verify, deletes bool) {
 	if !s.run("Test Connection", func() (*idp.Report, error) { return s.provider.TestConnection(s.ctx) }) {
 		return
 	}
+	first := s.directory
 	for n := range cycles {
 		name := "Initial cycle"
 		if n > 0 {
@@ -217,8 +269,11 @@ func (s *session) play(cycles int, verify, deletes bool) {
 	if verify && !s.compare() {
 		return
 	}
-	if deletes {
+	switch {
+	case deletes:
 		s.sync("Deletion", idp.Directory{})
+	case cycles > 1: // so that the next usher sync finds everybody by name
+		s.sync("Way back", first)
 	}
 }
 
@@ -228,12 +283,22 @@ func (s *session) compare() (goOn bool) {
 	if !s.run("Comparison", func() (*idp.Report, error) { return s.provider.Verify(s.ctx, s.directory) }) {
 		return false
 	}
-	goOn = s.restart(secondLook)
-	last := s.report.Runs[len(s.report.Runs)-1]
-	if n := last.Report.Writes(); n > 0 && s.provisioned && len(last.Report.Failures) == 0 { // otherwise it tries again what has failed
-		last.Problem = fmt.Sprintf("nothing has changed, but there were %s: the endpoint does not return what it was given, and will be written to for ever", count(n, "write"))
+	return s.restart(secondLook)
+}
+
+// problem is what is wrong with a run that nothing failed in: a second look
+// that writes, unless it tries again what has failed before.
+func (s *session) problem(name string, r *idp.Report) string {
+	n := r.Writes()
+	if name != secondLook || n == 0 || !s.provisioned || len(r.Failures) > 0 {
+		return ""
 	}
-	return goOn
+	were := "were"
+	if n == 1 {
+		were = "was"
+	}
+	return fmt.Sprintf("nothing has changed, but there %s %s, and will be whenever everything is looked at: see the first writes, and the answers that they follow from",
+		were, count(n, "write"))
 }
 
 // restart runs a cycle that looks at everything.
@@ -256,7 +321,7 @@ func (s *session) run(name string, do func() (*idp.Report, error)) (goOn bool) {
 	if err != nil && report.Err() == nil {
 		report.Stopped = err.Error()
 	}
-	r := &syncRun{Name: name, Report: report}
+	r := &syncRun{Name: name, Report: report, Problem: s.problem(name, report)}
 	s.report.Runs = append(s.report.Runs, r)
 	mark := s.screen.style(green, "✓")
 	if !r.ok() {

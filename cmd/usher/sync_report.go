@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usherkit/scim/internal/plain"
 	"github.com/usherkit/scim/scimtest/idp"
 )
 
@@ -102,12 +103,21 @@ func (r *syncReport) print(d *display, m *meter) {
 			}
 			d.printf("%d. %v\n", i+1, alike[0])
 			if len(alike) > 1 {
-				d.printf("    %-9s%s\n", "likewise", others(alike[1:]))
+				d.printf("    %-9s%s\n", "likewise", others(alike[0], alike[1:]))
+			}
+		}
+		if run.Problem != "" {
+			d.printf("\n%s\n", d.style(bold, run.Name))
+			for i, w := range run.Report.FirstWrites {
+				d.printf("%d. %s\n", i+1, w)
+			}
+			if more := run.Report.Writes() - len(run.Report.FirstWrites); more > 0 {
+				d.printf("and %s more\n", number(more))
 			}
 		}
 		for _, advice := range run.Report.Advice {
 			if !said[advice] {
-				d.printf("\n! %s\n", advice)
+				d.printf("\n! %s\n", plain.Line(advice))
 			}
 			said[advice] = true
 		}
@@ -116,7 +126,7 @@ func (r *syncReport) print(d *display, m *meter) {
 	if !r.OK {
 		mark = d.style(red, "✗")
 	}
-	d.printf("\n%s %s\n", mark, r.Verdict)
+	d.printf("\n%s %s\n", mark, plain.Line(r.Verdict))
 }
 
 // causes puts failures together that have one cause, as far as one can see:
@@ -142,16 +152,20 @@ func causes(failures []*idp.Failure) (causes [][]*idp.Failure) {
 	return causes
 }
 
-// others names whom else something is about.
-func others(failures []*idp.Failure) string {
+// others names whom else failures like the first one are about.
+func others(first *idp.Failure, alike []*idp.Failure) string {
 	const most = 3
 	var names []string
-	for _, f := range failures[:min(most, len(failures))] {
-		names = append(names, f.Object)
+	seen := map[string]bool{first.Object: true}
+	for _, f := range alike {
+		if len(names) < most && !seen[f.Object] {
+			seen[f.Object] = true
+			names = append(names, plain.Line(f.Object))
+		}
 	}
 	s := strings.Join(names, ", ")
-	if more := len(failures) - most; more > 0 {
-		s += fmt.Sprintf(" and %s more, which -json has", number(more))
+	if more := len(alike) - len(names); more > 0 {
+		s = strings.TrimPrefix(fmt.Sprintf("%s and %s more, which -json has", s, number(more)), " and ")
 	}
 	return s
 }

@@ -180,18 +180,30 @@ func (b *builder) account(p person, anybody bool) idp.User {
 		u.Mail = ""
 	}
 	u.PreferredLanguage = p.culture.language
-	u.OfficeLocation = fmt.Sprintf("%s, %d/%d", at.name, 1+b.IntN(4), 1000+b.IntN(3000))
-	u.StreetAddress, u.PostalCode, u.City, u.State, u.Country = at.street, at.postalCode, at.city, at.state, at.country
+	b.sits(&u, at)
 	if !b.oneIn(10) {
-		u.BusinessPhones = []string{fmt.Sprintf("%s 555 %04d", at.phone, b.IntN(10000))}
+		u.BusinessPhones = []string{b.desk(at)}
 	}
 	if b.oneIn(2) {
-		u.MobilePhone = fmt.Sprintf("%s 555 %03d %03d", at.phone, b.IntN(1000), b.IntN(1000))
+		u.MobilePhone = b.mobile(at)
 	}
 	if b.oneIn(30) {
-		u.FaxNumber = fmt.Sprintf("%s 555 %04d", at.phone, b.IntN(10000))
+		u.FaxNumber = b.desk(at)
 	}
 	return u
+}
+
+// sits puts somebody into an office.
+func (b *builder) sits(u *idp.User, at *office) {
+	u.OfficeLocation = fmt.Sprintf("%s, %d/%d", at.name, 1+b.IntN(4), 1000+b.IntN(3000))
+	u.StreetAddress, u.PostalCode, u.City, u.State, u.Country = at.street, at.postalCode, at.city, at.state, at.country
+}
+
+// desk and mobile make telephone numbers.
+func (b *builder) desk(at *office) string { return fmt.Sprintf("%s 555 %04d", at.phone, b.IntN(10000)) }
+
+func (b *builder) mobile(at *office) string {
+	return fmt.Sprintf("%s 555 %03d %03d", at.phone, b.IntN(1000), b.IntN(1000))
 }
 
 // office is where somebody of a culture works: at home, as a rule.

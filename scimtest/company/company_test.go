@@ -26,9 +26,23 @@ import (
 // facts reports what must hold in every new directory and does not.
 func facts(o company.Options, d idp.Directory) (wrong []string) {
 	wrong = sound(d)
+	manager := map[string]string{}
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if len(d.Users) != max(o.Users, 0) {
 		say("got %d users, want %d", len(d.Users), o.Users)
+	}
+	for _, u := range d.Users {
+		manager[u.ID] = u.Manager
+	}
+	for _, u := range d.Users[min(1, len(d.Users)):] {
+		at := u.ID
+		for manager[at] != "" {
+			at = manager[at]
+		}
+		if at != d.Users[0].ID && u.EmployeeID != "" { // or it is a guest
+			say("%s is not led by the head of the company", u.UserPrincipalName)
+			break
+		}
 	}
 	if want := o.Groups; want > 0 && o.Users > 0 && len(d.Groups) != want || want < 0 && len(d.Groups) > 0 {
 		say("got %d groups, want %d", len(d.Groups), want)
@@ -78,17 +92,12 @@ func sound(d idp.Directory) (wrong []string) {
 		}
 		manager[u.ID] = u.Manager
 	}
-	for _, u := range d.Users[min(1, len(d.Users)):] {
-		if u.EmployeeID == "" { // a guest
-			continue
-		}
+	for _, u := range d.Users {
 		at := u.ID
-		for step := 0; manager[at] != "" && step < 30; step++ {
-			at = manager[at]
-		}
-		if at != d.Users[0].ID {
-			say("%s is not led by the head of the company", u.UserPrincipalName)
-			break
+		for step := 0; manager[at] != "" && step <= 60; step++ {
+			if at = manager[at]; step == 60 {
+				say("%s is led in a circle", u.UserPrincipalName)
+			}
 		}
 	}
 	for _, g := range d.Groups {
@@ -121,6 +130,70 @@ func FuzzNew(f *testing.F) {
 			t.Errorf("%+v: Evolve changed nothing", o)
 		}
 	})
+}
+
+// TestEvolve: three times are enough for all that can happen to a user to have
+// happened, to somebody who is provisioned before and after; what was empty is
+// filled, and what was there changed.
+func TestEvolve(t *testing.T) {
+	for _, users := range []int{60, 1000} {
+		t.Run(fmt.Sprint(users), func(t *testing.T) {
+			d := company.New(company.Options{Users: users, Seed: 1})
+			changed, filled, emptied := map[string]int{}, map[string]int{}, map[string]int{}
+			out, in := 0, 0
+			for n := range uint64(3) {
+				later := company.Evolve(d, n)
+				if !reflect.DeepEqual(later, company.Evolve(d, n)) {
+					t.Fatal("the same directory and seed have two futures")
+				}
+				for _, was := range d.Users {
+					is := later.User(was.ID)
+					if is == nil || was.Disabled || is.Disabled {
+						continue
+					}
+					for field := range reflect.TypeFor[idp.User]().Fields() {
+						a, b := reflect.ValueOf(was).FieldByIndex(field.Index), reflect.ValueOf(*is).FieldByIndex(field.Index)
+						switch {
+						case reflect.DeepEqual(a.Interface(), b.Interface()):
+						case a.IsZero():
+							filled[field.Name]++
+						case b.IsZero():
+							emptied[field.Name]++
+						default:
+							changed[field.Name]++
+						}
+					}
+				}
+				for _, g := range d.Groups {
+					for _, m := range g.Members {
+						if later.User(m) != nil && !slices.Contains(later.Group(g.ID).Members, m) {
+							out++
+						}
+					}
+					for _, m := range later.Group(g.ID).Members {
+						if d.User(m) != nil && !slices.Contains(g.Members, m) {
+							in++
+						}
+					}
+				}
+				d = later
+			}
+			for _, name := range strings.Fields("UserPrincipalName DisplayName GivenName Surname JobTitle Department PreferredLanguage Mail BusinessPhones MobilePhone OfficeLocation StreetAddress PostalCode City Country Manager") {
+				if changed[name] == 0 {
+					t.Errorf("%s never changes", name)
+				}
+			}
+			if filled["MobilePhone"] == 0 || filled["BusinessPhones"]+filled["FaxNumber"] == 0 || len(filled) < 4 {
+				t.Errorf("too little was filled in: %v", filled)
+			}
+			if emptied["Manager"] == 0 || len(emptied) > 1 {
+				t.Errorf("got %v emptied, want the manager alone", emptied)
+			}
+			if out == 0 || in == 0 {
+				t.Errorf("%d left groups and %d joined some, want both", out, in)
+			}
+		})
+	}
 }
 
 func TestSameOptionsSameCompany(t *testing.T) {

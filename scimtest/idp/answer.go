@@ -12,9 +12,14 @@ import (
 // object reads an answer that must be a JSON object.
 func (r *run) object(x *exchange) (nodeObject, bool) {
 	if x.media != "application/scim+json" {
-		if media, _, err := mime.ParseMediaType(x.media); err != nil || media != "application/scim+json" && !(r.anyJSON && strings.HasSuffix(media, "/json")) {
+		media, _, err := mime.ParseMediaType(x.media)
+		switch {
+		case err == nil && media == "application/scim+json":
+		case err == nil && media == "application/json" && r.anyJSON:
+			r.advise("answers are of the type application/json; want application/scim+json (RFC 7644 §3.1), for some clients read no other")
+		default:
 			r.failOnce(x, CodeIncompatible, fmt.Sprintf("Content-Type application/scim+json, not %q", x.media),
-				"RFC 7644 §3.1; another type aborts Microsoft's validator, and some clients read no other")
+				"RFC 7644 §3.1; another type aborts Microsoft's validator, and some clients read no other. It is said once, whatever else is of that type")
 		}
 	}
 	o, ok := parseObject(string(x.answer))
@@ -116,19 +121,19 @@ func (o nodeObject) tree() map[string]any {
 // match looks an object up by its keys, one after the other; the first one
 // that finds something ends the search. It returns the endpoint's id, or "" if
 // there is none; ok is false if Entra could not tell and leaves the object
-// alone in this cycle.
-func (r *run) match(kind Kind, of fmt.Stringer, endpoint, query string, keys []assignment) (id string, ok bool) {
+// alone in this cycle. The exchange is the last one.
+func (r *run) match(kind Kind, of fmt.Stringer, endpoint, query string, keys []assignment) (x *exchange, id string, ok bool) {
 	for _, key := range keys {
 		value := asText(key.value)
-		x := r.send(kind, of, endpoint, query+filter(eq(key.path, value)), nil)
+		x = r.send(kind, of, endpoint, query+filter(eq(key.path, value)), nil)
 		if !r.accept(x, 200) {
-			return "", false
+			return x, "", false
 		}
 		if id, ok := r.only(x, key.target, value); !ok || id != "" {
-			return id, ok
+			return x, id, ok
 		}
 	}
-	return "", true
+	return x, "", true
 }
 
 // only reads the answer to a search for the one object that has the value:

@@ -50,7 +50,8 @@ type change struct {
 	id    string
 	got   map[string]any // what the endpoint returned
 	diffs []difference
-	body  object // the whole user; nothing for one who has left
+	read  *exchange // where they were seen
+	body  object    // the whole user; nothing for one who has left
 }
 
 func (c *change) path() string { return "/Users/" + url.PathEscape(c.id) }
@@ -62,6 +63,7 @@ type groupChange struct {
 	id          string
 	got         map[string]any
 	diffs       []difference
+	read        *exchange // where they were seen
 	add, remove []string
 	want        []string // all members
 	matched     bool     // the group was not created by this Client
@@ -261,15 +263,16 @@ func (p *push) onePage(x *exchange) (found []nodeObject, total int, ok bool) {
 
 // find looks an object up. It returns the endpoint's id, or "" if there is
 // none; ok is false if the answer does not tell.
-func (p *push) find(kind Kind, of fmt.Stringer, endpoint, attribute, value string) (id string, ok bool) {
-	x := p.send(kind, of, endpoint, p.search(attribute, value), nil)
+func (p *push) find(kind Kind, of fmt.Stringer, endpoint, attribute, value string) (x *exchange, id string, ok bool) {
+	x = p.send(kind, of, endpoint, p.search(attribute, value), nil)
 	if x.status == 404 && p.mayBe404 {
-		return "", true
+		return x, "", true
 	}
 	if !p.accept(x, 200) {
-		return "", false
+		return x, "", false
 	}
-	return p.only(x, parseTarget(attribute), value)
+	id, ok = p.only(x, parseTarget(attribute), value)
+	return x, id, ok
 }
 
 // wanted is what the attributes make of a user.
@@ -303,7 +306,7 @@ func (p *push) user(u *User) {
 	body := p.userBody(want)
 	l := p.link(p.users, u.ID)
 	if l == nil {
-		id, ok := p.find(MatchUser, u, "/Users", "userName", u.UserPrincipalName)
+		x, id, ok := p.find(MatchUser, u, "/Users", "userName", u.UserPrincipalName)
 		if !ok || id == "" && u.SoftDeleted() { // who is disabled is not created
 			return
 		}
@@ -311,16 +314,16 @@ func (p *push) user(u *User) {
 			if p.also != nil {
 				body = append(body, p.also(u)...)
 			}
-			p.createUser(u, body)
+			p.createUser(x, u, body)
 			return
 		}
 		l = &link{id: id, object: u.String()}
 		p.setLink(p.users, u.ID, l)
 	}
 	c := &change{of: u, id: l.id, body: body}
-	got, diffs, _, ok := p.read(GetUser, u, c.path(), "", l.id, want)
+	got, diffs, x, ok := p.read(GetUser, u, c.path(), "", l.id, want)
 	if ok && len(diffs) > 0 {
-		c.got, c.diffs = got.tree(), diffs
+		c.got, c.diffs, c.read = got.tree(), diffs, x
 		p.update(p, c)
 	}
 }
@@ -355,7 +358,7 @@ func (p *push) departures(d *Directory) {
 			if !p.deactivate(l) {
 				return // tried again in the next cycle
 			}
-		} else if x := p.send(kind, about(l.object), endpoint+url.PathEscape(l.id), "", nil); x.status != 404 && !p.accept(x, 204, 200) {
+		} else if x := p.write(nil, kind, about(l.object), endpoint+url.PathEscape(l.id), nil); x.status != 404 && !p.accept(x, 204, 200) {
 			return // likewise
 		}
 		p.state.Lock()
@@ -367,11 +370,11 @@ func (p *push) departures(d *Directory) {
 
 func (p *push) deactivate(l *link) bool {
 	c := &change{of: about(l.object), id: l.id}
-	got, diffs, _, ok := p.read(GetUser, c.of, c.path(), "", l.id, []assignment{{parseTarget("active"), false}})
+	got, diffs, x, ok := p.read(GetUser, c.of, c.path(), "", l.id, []assignment{{parseTarget("active"), false}})
 	if !ok || len(diffs) == 0 {
 		return ok
 	}
-	c.got, c.diffs = got.tree(), diffs
+	c.got, c.diffs, c.read = got.tree(), diffs, x
 	return p.update(p, c)
 }
 
@@ -405,12 +408,12 @@ func (p *push) group(g *Group) {
 	l := p.link(p.groups, g.ID)
 	matched := false
 	if l == nil {
-		id, ok := p.findGroup(g)
+		x, id, ok := p.findGroup(g)
 		if !ok {
 			return
 		}
 		if matched = id != ""; !matched {
-			if id, ok = p.createGroup(g, want); !ok {
+			if id, ok = p.createGroup(x, g, want); !ok {
 				return
 			}
 		}
@@ -430,7 +433,7 @@ func (p *push) group(g *Group) {
 		p.incompatible(x, problem)
 		return
 	}
-	c.got, c.diffs = got.tree(), diffs
+	c.got, c.diffs, c.read = got.tree(), diffs, x
 	c.add, c.remove = without(want, have), without(have, want)
 	if len(diffs) > 0 || len(c.add)+len(c.remove) > 0 {
 		p.regroup(p, c)
@@ -445,22 +448,24 @@ func (p *push) wantedOf(g *Group) []assignment {
 	return want
 }
 
-func (p *push) findGroup(g *Group) (id string, ok bool) {
+// findGroup looks a group up, or finds it among those that were imported, in
+// which case there is no exchange about it alone.
+func (p *push) findGroup(g *Group) (x *exchange, id string, ok bool) {
 	if !slices.Contains(p.imports, "/Groups") {
 		return p.find(MatchGroup, g, "/Groups", "displayName", g.DisplayName)
 	}
 	switch ids := p.imported[g.DisplayName]; len(ids) {
 	case 0:
-		return "", true
+		return nil, "", true
 	case 1:
-		return ids[0], true
+		return nil, ids[0], true
 	}
 	p.fail(&exchange{object: g.String()}, CodeDuplicates, "one group of the name", p.name+" cannot tell which one is meant and skips the group")
-	return "", false
+	return nil, "", false
 }
 
-func (p *push) createGroup(g *Group, members []string) (id string, ok bool) {
-	x := p.send(CreateGroup, g, "/Groups", "", p.groupBody(g, members))
+func (p *push) createGroup(search *exchange, g *Group, members []string) (id string, ok bool) {
+	x := p.write(search, CreateGroup, g, "/Groups", p.groupBody(g, members))
 	if !p.accept(x, 201, 200) {
 		return "", false
 	}
@@ -499,9 +504,8 @@ func (p *push) verify(d *Directory) {
 			return
 		}
 		p.differences(x, diffs)
-		if found, ok := p.find(MatchUser, u, "/Users", "userName", u.UserPrincipalName); ok && found != l.id {
-			p.fail(&exchange{object: u.String()}, CodeDifference, fmt.Sprintf("a search by userName to find id %q, not %q", l.id, found),
-				p.name+" would create the user a second time")
+		if x, found, ok := p.find(MatchUser, u, "/Users", "userName", u.UserPrincipalName); ok && found != l.id {
+			p.unfound(x, "userName", l.id, found, p.name+" would create the user a second time")
 		}
 	})
 	p.each("groups", len(d.Groups), func(i int) {
@@ -514,7 +518,7 @@ func (p *push) verify(d *Directory) {
 		got, diffs, x, ok := p.read(GetGroup, g, "/Groups/"+url.PathEscape(l.id), "", l.id, p.wantedOf(g))
 		if ok {
 			p.differences(x, diffs)
-			p.sameMembers(x, got, p.memberIDs(g))
+			p.sameMembers(x, got, p.memberIDs(g), nil)
 		}
 	})
 	back := map[string]bool{} // who has come back is somebody's again

@@ -111,6 +111,8 @@ type link struct {
 	passed   string            // the directory's id of the user's manager, who was not at the endpoint
 	members  map[string]string // of a group: the endpoint's ids of the members that are there; "" for those who were not at the endpoint
 	known    bool              // of a group: members is all there is to know
+	found    bool              // of a group: it was there before, perhaps with members of others
+	removed  map[string]bool   // of a group: the endpoint's ids of members that were taken out of it
 }
 
 type tomb struct{ endpoint, id, object string }
@@ -180,8 +182,9 @@ func (c *connection) run(ctx context.Context, name string, do func(*run) error) 
 	defer cancel()
 	r := &run{
 		connection: c, ctx: inner, cancel: cancel, report: report,
-		said: map[string]bool{}, failed: map[fmt.Stringer]failed{}, times: map[Kind][]time.Duration{},
+		said: map[string]bool{}, failed: map[fmt.Stringer]failed{}, times: map[Kind][]time.Duration{}, notes: map[string][]string{},
 	}
+	r.people = sync.OnceValue(r.everybody)
 	start := time.Now()
 	err := do(r)
 	report.Duration = time.Since(start)

@@ -172,7 +172,7 @@ func (c *cycle) hold(gone []*departure, users, groups []*subject) (reason string
 
 // remove deletes.
 func (c *cycle) remove(d *departure) {
-	x := c.send(d.kind, d, d.endpoint+url.PathEscape(d.id), "", nil)
+	x := c.write(nil, d.kind, d, d.endpoint+url.PathEscape(d.id), nil)
 	if x.status != 404 && !c.accept(x, 204, 200) {
 		return // tried again in a later cycle
 	}
@@ -193,13 +193,13 @@ func (c *cycle) user(s *subject) {
 		return
 	}
 	if l == nil || c.onDemand {
-		id, ok := c.find(MatchUser, s, "/Users", "")
+		x, id, ok := c.find(MatchUser, s, "/Users", "")
 		switch {
 		case !ok || id == "" && s.softDeleted: // who is disabled is not created (HOW)
 			return
 		case id == "":
 			body := createUser(s.forCreate(c.e))
-			if s.created = c.createUser(s.user, body); s.created {
+			if s.created = c.createUser(x, s.user, body); s.created {
 				s.read = true
 			}
 			return
@@ -208,44 +208,45 @@ func (c *cycle) user(s *subject) {
 			c.setLink(s.links, s.id, l)
 		}
 	}
-	got, ok := c.update(s, l, s.want)
+	got, x, ok := c.update(s, l, s.want)
 	if !ok {
 		return
 	}
 	if ref := c.e.user.reference; ref != nil {
-		s.manager, _ = ref.referenceOf(got) // update has read it
+		if s.manager, _ = ref.referenceOf(got); s.manager != "" && s.user.Manager == "" { // update has read it
+			s.seen = x
+		}
 	}
 	l.disabled, s.read = s.softDeleted, true
 }
 
 // find looks a subject up by its matching attributes.
-func (c *cycle) find(kind Kind, s *subject, endpoint, query string) (id string, ok bool) {
+func (c *cycle) find(kind Kind, s *subject, endpoint, query string) (x *exchange, id string, ok bool) {
 	keys := s.rules(c.e).keys(&s.source)
 	if len(keys) == 0 {
 		c.advise(s.of.String() + " has no value for a matching attribute and is skipped")
-		return "", false
+		return nil, "", false
 	}
 	return c.match(kind, s.of, endpoint, query, keys)
 }
 
 // update reads a user and writes what differs.
-func (c *cycle) update(s *subject, l *link, want []assignment) (got nodeObject, ok bool) {
+func (c *cycle) update(s *subject, l *link, want []assignment) (got nodeObject, x *exchange, ok bool) {
 	path := "/Users/" + url.PathEscape(l.id)
 	got, diffs, x, ok := c.read(GetUser, s.of, path, "", l.id, want)
 	if !ok {
-		return nil, false
+		return nil, x, false
 	}
 	if ref := c.e.user.reference; ref != nil {
 		if _, problem := ref.referenceOf(got); problem != "" {
 			c.incompatible(x, problem)
-			return nil, false
+			return nil, x, false
 		}
 	}
 	if len(diffs) == 0 {
-		return got, true
+		return got, x, true
 	}
-	x = c.send(PatchUser, s.of, path, "", patch(c.dialect(s.id, 0).operations(diffs)))
-	return got, c.patched(x, l.id)
+	return got, x, c.patched(c.write(x, PatchUser, s.of, path, patch(c.dialect(s.id, 0).operations(diffs))), l.id)
 }
 
 // release disables a user who is no longer in scope, and manages it no more:
@@ -263,7 +264,7 @@ func (c *cycle) release(s *subject, l *link) {
 	}
 	want := c.e.user.assignments(&s.source, forDisable)
 	if len(want) > 0 {
-		if _, ok := c.update(s, l, want); !ok {
+		if _, _, ok := c.update(s, l, want); !ok {
 			return
 		}
 	}
@@ -272,9 +273,9 @@ func (c *cycle) release(s *subject, l *link) {
 	delete(s.links, s.id)
 }
 
-// createUser creates a user, and reports whether it did.
-func (r *run) createUser(u *User, body object) bool {
-	x := r.send(CreateUser, u, "/Users", "", body)
+// createUser creates a user who was not found, and reports whether it did.
+func (r *run) createUser(search *exchange, u *User, body object) bool {
+	x := r.write(search, CreateUser, u, "/Users", body)
 	if !r.accept(x, 201, 200) {
 		return false
 	}
@@ -303,28 +304,28 @@ func (c *cycle) group(s *subject) {
 		return
 	}
 	if l == nil || c.onDemand {
-		id, ok := c.find(MatchGroup, s, "/Groups", exceptMembers+"&")
+		x, id, ok := c.find(MatchGroup, s, "/Groups", exceptMembers+"&")
 		switch {
 		case !ok:
 			return
 		case id == "":
-			c.createGroup(s)
+			c.createGroup(x, s)
 			return
 		case l == nil || l.id != id:
-			l = &link{id: id, object: s.of.String(), members: map[string]string{}}
+			l = &link{id: id, object: s.of.String(), members: map[string]string{}, found: true}
 			c.setLink(s.links, s.id, l)
 		}
 	}
 	path := "/Groups/" + url.PathEscape(l.id)
-	_, diffs, ok := c.readGroup(s, l)
-	if !ok || len(diffs) > 0 && !c.patched(c.send(PatchGroup, s.of, path, "", patch(c.dialect(s.id, 0).operations(diffs))), l.id) {
+	x, diffs, ok := c.readGroup(s, l)
+	if !ok || len(diffs) > 0 && !c.patched(c.write(x, PatchGroup, s.of, path, patch(c.dialect(s.id, 0).operations(diffs))), l.id) {
 		return
 	}
 	s.read = true
 }
 
-func (c *cycle) createGroup(s *subject) {
-	x := c.send(CreateGroup, s.of, "/Groups", "", createGroup(s.forCreate(c.e)))
+func (c *cycle) createGroup(search *exchange, s *subject) {
+	x := c.write(search, CreateGroup, s.of, "/Groups", createGroup(s.forCreate(c.e)))
 	if !c.accept(x, 201, 200) {
 		return
 	}

@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -191,6 +192,9 @@ func (e *Entra) TestConnection(ctx context.Context) (*Report, error) {
 //     ("Known issues": Manager isn't provisioned, Member of group not
 //     provisioned). Managers are looked at again with each change of the user.
 //   - A cycle that could not run to its end leaves no watermark.
+//   - If the endpoint refuses to say whether somebody is the manager or a
+//     member already, the reference is written all the same. That is an
+//     inference; the failure is reported.
 //
 // A failure does not end the cycle, unless the endpoint refuses the token, or
 // answers a probe as it should not. The job is in quarantine then, or if too
@@ -211,6 +215,9 @@ func (e *Entra) Sync(ctx context.Context, d Directory) (*Report, error) {
 			e.now = due
 		}
 		e.last, r.report.Started = e.now, e.now
+		if names := e.user.unknown(d); len(names) > 0 && len(d.Users) > 0 {
+			r.advise("the mappings or scoping filters name properties that no user of the directory has: " + strings.Join(names, ", "))
+		}
 		if e.mayRun(e.now) {
 			(&cycle{run: r, e: e, d: d}).whole()
 		} else {
@@ -236,10 +243,14 @@ func (e *Entra) prepare(d Directory) (*Directory, error) {
 
 // Verify checks that the endpoint holds what the directory does: every mapped
 // attribute, active, the manager, and exactly the members of each group; that
-// each object is found by filter, once; that what was deleted is gone; and so
-// that a second cycle of the same directory would write nothing, even after
-// Restart. It looks at whom Entra manages, and not for the managers and
-// members that Sync leaves out. It only reads. Its error is the Report's.
+// each object is found by filter, once; that what was deleted is gone; and that
+// the endpoint says of each user's manager, and of five members of each group
+// and somebody else, whether they are that, as Entra asks after Restart. So a
+// second cycle of the same directory would write nothing, even then. It looks
+// at whom Entra manages, and not for the managers and members that Sync leaves
+// out. What no cycle would write again is advice: members who were deleted, those
+// that a group had before Entra knew it, and managers who are returned and
+// denied. It only reads. Its error is the Report's.
 func (e *Entra) Verify(ctx context.Context, d Directory) (*Report, error) {
 	return e.run(ctx, "verification", func(r *run) error {
 		d, err := e.prepare(d)

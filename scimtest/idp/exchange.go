@@ -78,6 +78,18 @@ func (r *run) send(kind Kind, about fmt.Stringer, path, query string, body any) 
 	return x
 }
 
+// write makes a request that changes the endpoint. What it follows from is the
+// exchange before, or nil if the directory alone asks for it.
+func (r *run) write(before *exchange, kind Kind, about fmt.Stringer, path string, body any) *exchange {
+	x := r.send(kind, about, path, "", body)
+	r.state.Lock()
+	defer r.state.Unlock()
+	if len(r.report.FirstWrites) < mostWrites {
+		r.report.FirstWrites = append(r.report.FirstWrites, newWrite(x, before))
+	}
+	return x
+}
+
 // attempt makes a request once.
 func (r *run) attempt(x *exchange, bearer string) {
 	x.attempt++
@@ -207,6 +219,7 @@ func (r *run) accept(x *exchange, statuses ...int) bool {
 // verdict is what Entra makes of an answer that it did not want.
 func (x *exchange) verdict() (code, why string) {
 	byFilter := strings.Contains(x.url, "filter=")
+	isCheck := x.kind == CheckManager || x.kind == CheckMember
 	switch s := x.status; {
 	case x.err != nil && (errors.Is(x.err, context.DeadlineExceeded) || os.IsTimeout(x.err)):
 		return CodeTimeout, "Entra waits 60 seconds; a later answer counts as none, and the request is sent again in a later cycle"
@@ -232,6 +245,8 @@ func (x *exchange) verdict() (code, why string) {
 		return CodeNotImplemented, "Entra cannot do without this"
 	case s >= 500:
 		return CodeInternalServerError, "Entra sends the request again in the next cycle"
+	case isCheck && s == http.StatusBadRequest:
+		return CodeBadRequest, "Entra asks so before it writes a reference; we infer that it writes it all the same, each time the object is looked at"
 	case s == http.StatusBadRequest && byFilter:
 		return CodeBadRequest, "without an answer to its look-ups Entra can neither find nor create anything"
 	case s == http.StatusBadRequest:

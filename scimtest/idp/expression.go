@@ -48,7 +48,7 @@ type expressionParser struct {
 	src        string
 	at         int
 	properties map[string]expression
-	uses       map[string]bool // properties, in lower case
+	uses       map[string]bool // properties, in lower case; extra ones as they are written
 }
 
 func (p *expressionParser) space() {
@@ -90,13 +90,14 @@ func (p *expressionParser) property(name string) (expression, error) {
 		return nil, fmt.Errorf("%q is no name of a property", name)
 	}
 	key := strings.ToLower(name)
-	p.uses[key] = true
 	if e := p.properties[key]; e != nil {
+		p.uses[key] = true
 		return e, nil
 	}
 	if p.properties[extraProperties] == nil {
 		return nil, fmt.Errorf("there is no property %s", name)
 	}
+	p.uses[name] = true
 	return func(s *source) any { return extra(s.user.Extra[name]) }, nil
 }
 

@@ -122,6 +122,7 @@ func TestClientCredentialsFailures(t *testing.T) {
 			if (r.Quarantine != nil) != tt.stops || (r.Requests(idp.Probe) == 0) != tt.stops {
 				t.Errorf("want that it stops: %v\n%s", tt.stops, r)
 			}
+			tokens.Close() // and so its handlers have returned
 			if tt.authority.form.Get("scope") != "scim" {
 				t.Errorf("form %v, want the scope", tt.authority.form)
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -91,6 +92,7 @@ type rules struct {
 	plain     bool   // what creates an object is what updates it
 	reference *target
 	scope     condition // nil: all
+	extras    []string  // the extra properties that are used
 }
 
 var targetPattern = regexp.MustCompile(`^(urn:[^"\[\]\s]+:)?[A-Za-z$][A-Za-z0-9_$-]*(\[(type|primary) eq "[^"\\]*"\]\.[A-Za-z$][A-Za-z0-9_$-]*|\.[A-Za-z$][A-Za-z0-9_$-]*)?$`)
@@ -100,7 +102,7 @@ var targetPattern = regexp.MustCompile(`^(urn:[^"\[\]\s]+:)?[A-Za-z$][A-Za-z0-9_
 func compileRules(mappings []Mapping, scope []ScopingFilter, properties map[string]expression, reference string, assignedOnly bool) (*rules, error) {
 	var errs []error
 	out := &rules{plain: true}
-	targets := map[string]bool{}
+	targets, used := map[string]bool{}, map[string]bool{}
 	for _, m := range mappings {
 		wrong := func(format string, args ...any) {
 			errs = append(errs, fmt.Errorf("mapping of %s to %s: %w", m.Source, m.Target, fmt.Errorf(format, args...)))
@@ -135,6 +137,7 @@ func compileRules(mappings []Mapping, scope []ScopingFilter, properties map[stri
 			wrong("%w", err)
 			continue
 		}
+		maps.Copy(used, uses)
 		if uses["approleassignments"] {
 			switch single := strings.HasPrefix(strings.ToLower(strings.TrimSpace(m.Source)), "single"); {
 			case !strings.HasSuffix(strings.TrimSpace(m.Source), ")"):
@@ -163,10 +166,27 @@ func compileRules(mappings []Mapping, scope []ScopingFilter, properties map[stri
 		errs = append(errs, errors.New("no mapping has a Matching precedence"))
 	}
 	var err error
-	if out.scope, err = compileScope(scope, properties); err != nil {
+	if out.scope, err = compileScope(scope, properties, used); err != nil {
 		errs = append(errs, err)
 	}
+	for name := range used {
+		if properties[strings.ToLower(name)] == nil {
+			out.extras = append(out.extras, name)
+		}
+	}
+	slices.Sort(out.extras)
 	return out, errors.Join(errs...)
+}
+
+// unknown names those of the extra properties that no user has: they may be
+// misspelled, for a name that is not Graph's is taken for one of these.
+func (rs *rules) unknown(d *Directory) (names []string) {
+	for _, name := range rs.extras {
+		if !slices.ContainsFunc(d.Users, func(u User) bool { return u.Extra[name] != nil }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // purpose is what assignments are for.

@@ -143,7 +143,7 @@ func updateOkta(p *push, c *change) bool {
 			continue
 		}
 		op := operation{Op: "replace", Value: object{{"active", diff.value}}}
-		ok = p.patched(p.send(PatchUser, c.of, c.path(), "", patch([]operation{op})), c.id)
+		ok = p.patched(p.write(c.read, PatchUser, c.of, c.path(), patch([]operation{op})), c.id)
 		diff.put(c.got, diff.value)
 	}
 	if c.diffs = others; len(others) == 0 {

@@ -192,13 +192,13 @@ func testJumpCloud(p *push) {
 		p.group(g)
 	}
 	if l := p.groups[g.ID]; l != nil {
-		p.accept(p.send(DeleteGroup, g, "/Groups/"+url.PathEscape(l.id), "", nil), 204, 200, 404, 405, 501)
+		p.accept(p.write(nil, DeleteGroup, g, "/Groups/"+url.PathEscape(l.id), nil), 204, 200, 404, 405, 501)
 	}
 	l := p.users[u.ID]
 	if l == nil {
 		return
 	}
-	x := p.send(DeleteUser, u, "/Users/"+url.PathEscape(l.id), "", nil)
+	x := p.write(nil, DeleteUser, u, "/Users/"+url.PathEscape(l.id), nil)
 	if x.status == 405 || x.status == 501 {
 		p.deactivate(l)
 		return

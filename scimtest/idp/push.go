@@ -7,7 +7,7 @@ import (
 
 // replaceUser puts a whole user.
 func (p *push) replaceUser(c *change, path string, body any) bool {
-	x := p.send(ReplaceUser, c.of, path, "", body)
+	x := p.write(c.read, ReplaceUser, c.of, path, body)
 	if !p.accept(x, 200) {
 		return false
 	}
@@ -41,17 +41,17 @@ func patchUser(p *push, c *change) bool {
 			ops = append(ops, op)
 		}
 	}
-	return p.patched(p.send(PatchUser, c.of, c.path(), "", patch(ops)), c.id)
+	return p.patched(p.write(c.read, PatchUser, c.of, c.path(), patch(ops)), c.id)
 }
 
 // patchGroup sends one PATCH of a group.
 func (p *push) patchGroup(kind Kind, c *groupChange, ops ...operation) {
-	p.patched(p.send(kind, c.of, c.path(), "", patch(ops)), c.id)
+	p.patched(p.write(c.read, kind, c.of, c.path(), patch(ops)), c.id)
 }
 
 // replaceGroup puts a whole group.
 func (p *push) replaceGroup(c *groupChange, body any) {
-	if x := p.send(ReplaceGroup, c.of, c.path(), "", body); p.accept(x, 200) {
+	if x := p.write(c.read, ReplaceGroup, c.of, c.path(), body); p.accept(x, 200) {
 		p.resource(x, c.id)
 	}
 }

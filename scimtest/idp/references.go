@@ -59,28 +59,43 @@ func (c *cycle) manager(s *subject, todo []func()) []func() {
 	}
 	ref := c.e.user.reference
 	return append(todo, func() {
+		x := s.seen
 		if want != "" && !s.created {
-			if there, ok := c.check(CheckManager, s.of, "/Users", eq("id", l.id)+" and "+eq(ref.name, want), l.id); !ok || there {
+			var there, ok bool
+			if x, there, ok = c.hasManager(s, l, want); !ok || there {
 				return
 			}
 		}
 		ops := c.dialect(s.id, 1).reference(ref.path, want, s.manager)
-		c.patched(c.send(PatchManager, s.of, "/Users/"+url.PathEscape(l.id), "", patch(ops)), l.id)
+		c.patched(c.write(x, PatchManager, s.of, "/Users/"+url.PathEscape(l.id), patch(ops)), l.id)
 	})
 }
 
-// check asks whether an object has a reference already.
-func (r *run) check(kind Kind, of fmt.Stringer, endpoint, expression, id string) (there, ok bool) {
-	x := r.send(kind, of, endpoint, onlyID+"&"+filter(expression), nil)
+// hasManager asks whether a user has the manager.
+func (c *cycle) hasManager(s *subject, l *link, manager string) (x *exchange, there, ok bool) {
+	return c.check(CheckManager, s.of, "/Users", eq("id", l.id)+" and "+eq(c.e.user.reference.name, manager), l.id)
+}
+
+// hasMember asks whether a group has the member.
+func (c *cycle) hasMember(s *subject, l *link, member string) (x *exchange, there, ok bool) {
+	return c.check(CheckMember, s.of, "/Groups", eq("id", l.id)+" and "+eq("members", member), l.id)
+}
+
+// check asks whether an object has a reference already. What Entra does when
+// the endpoint refuses to answer is not documented. Our inference is that it
+// writes the reference all the same, for adding what is there already is no
+// mistake.
+func (r *run) check(kind Kind, of fmt.Stringer, endpoint, expression, id string) (x *exchange, there, ok bool) {
+	x = r.send(kind, of, endpoint, onlyID+"&"+filter(expression), nil)
 	if !r.accept(x, 200) {
-		return false, false
+		return x, false, x.err == nil && r.ctx.Err() == nil
 	}
 	found, ok := r.list(x)
 	if ok && (len(found) > 1 || len(found) == 1 && found[0].id() != id) {
 		r.fail(x, CodeIncompatible, fmt.Sprintf("%q or nothing", id), "an endpoint that ignores part of the filter misleads Entra")
-		return false, false
+		return x, false, false
 	}
-	return len(found) == 1, ok
+	return x, len(found) == 1, ok
 }
 
 // members plans the changes of a group's members: each step is one request,
@@ -120,8 +135,9 @@ func (c *cycle) members(s *subject) (steps []func()) {
 		n++
 		d := c.dialect(s.id, n)
 		steps = append(steps, func() {
+			var x *exchange
 			if present && !l.known {
-				ids = c.missing(s, l, ids)
+				x, ids = c.missing(s, l, ids)
 			}
 			if len(ids) == 0 {
 				return
@@ -139,7 +155,7 @@ func (c *cycle) members(s *subject) (steps []func()) {
 				c.state.Unlock()
 				ops = d.removeMembers(targets)
 			}
-			if !c.patched(c.send(PatchMembers, s.of, path, "", patch(ops)), l.id) {
+			if !c.patched(c.write(x, PatchMembers, s.of, path, patch(ops)), l.id) {
 				return // tried again in a later cycle
 			}
 			c.state.Lock()
@@ -148,6 +164,11 @@ func (c *cycle) members(s *subject) (steps []func()) {
 				delete(l.members, id)
 				if present {
 					l.members[id] = targets[i]
+				} else {
+					if l.removed == nil {
+						l.removed = map[string]bool{}
+					}
+					l.removed[targets[i]] = true
 				}
 			}
 		})
@@ -161,11 +182,12 @@ func (c *cycle) members(s *subject) (steps []func()) {
 	return steps
 }
 
-// missing leaves those out that are members already, and remembers them.
-func (c *cycle) missing(s *subject, l *link, ids []string) (missing []string) {
+// missing leaves those out that are members already, and remembers them. The
+// exchange is about the first one who is missing.
+func (c *cycle) missing(s *subject, l *link, ids []string) (x *exchange, missing []string) {
 	for _, id := range ids {
 		target := c.target(id)
-		there, ok := c.check(CheckMember, s.of, "/Groups", eq("id", l.id)+" and "+eq("members", target), l.id)
+		asked, there, ok := c.hasMember(s, l, target)
 		switch {
 		case there:
 			c.state.Lock()
@@ -175,8 +197,11 @@ func (c *cycle) missing(s *subject, l *link, ids []string) (missing []string) {
 			c.state.Lock()
 			delete(l.members, id)
 			c.state.Unlock()
+			if len(missing) == 0 {
+				x = asked
+			}
 			missing = append(missing, id)
 		}
 	}
-	return missing
+	return x, missing
 }

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // A Kind is what a request is for.
@@ -85,20 +88,46 @@ type Latency struct {
 	P50, P95, P99, Max time.Duration
 }
 
+// latencyJSON is the form of a Latency.
+type latencyJSON struct {
+	Kind     Kind         `json:"kind"`
+	Requests int          `json:"requests"`
+	P50      milliseconds `json:"p50Ms"`
+	P95      milliseconds `json:"p95Ms"`
+	P99      milliseconds `json:"p99Ms"`
+	Max      milliseconds `json:"maxMs"`
+}
+
 // MarshalJSON writes the durations in milliseconds: {"kind", "requests",
 // "p50Ms", "p95Ms", "p99Ms", "maxMs"}.
 func (l Latency) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Kind     Kind    `json:"kind"`
-		Requests int     `json:"requests"`
-		P50      float64 `json:"p50Ms"`
-		P95      float64 `json:"p95Ms"`
-		P99      float64 `json:"p99Ms"`
-		Max      float64 `json:"maxMs"`
-	}{l.Kind, l.Requests, milliseconds(l.P50), milliseconds(l.P95), milliseconds(l.P99), milliseconds(l.Max)})
+	return json.Marshal(latencyJSON{l.Kind, l.Requests, milliseconds(l.P50), milliseconds(l.P95), milliseconds(l.P99), milliseconds(l.Max)})
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// UnmarshalJSON reads what MarshalJSON writes, to the microsecond.
+func (l *Latency) UnmarshalJSON(src []byte) error {
+	var in latencyJSON
+	if err := json.Unmarshal(src, &in); err != nil {
+		return err
+	}
+	*l = Latency{in.Kind, in.Requests, time.Duration(in.P50), time.Duration(in.P95), time.Duration(in.P99), time.Duration(in.Max)}
+	return nil
+}
+
+// milliseconds is a duration that is a number of milliseconds in JSON, with
+// three digits behind the point at most.
+type milliseconds time.Duration
+
+func (m milliseconds) MarshalJSON() ([]byte, error) {
+	return json.Marshal(float64(time.Duration(m).Microseconds()) / 1000)
+}
+
+func (m *milliseconds) UnmarshalJSON(src []byte) error {
+	var ms float64
+	err := json.Unmarshal(src, &ms)
+	*m = milliseconds(math.Round(ms*1000)) * milliseconds(time.Microsecond)
+	return err
+}
 
 // latencies sorts the times of each kind, and tells them in the order of the
 // kinds' names.
@@ -146,24 +175,14 @@ const (
 	CodeDifference          = "Difference" // Verify: the endpoint does not hold what the directory does
 )
 
-// Error tells the whole failure in a few lines.
+// Error tells the whole failure in a few lines. Control characters that the
+// endpoint sent are shown, not obeyed.
 func (f *Failure) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", f.Code, f.Object)
-	line := func(label, s string) {
-		if s != "" {
-			fmt.Fprintf(&b, "\n    %-9s%s", label, clip(s, 1000))
-		}
-	}
-	line("request", f.Request)
-	line("body", f.RequestBody)
-	answer := clip(strings.TrimSpace(f.ResponseBody), 700)
-	if f.Status != 0 {
-		answer = strings.TrimSpace(fmt.Sprint(f.Status, " ", answer))
-	}
-	line("answer", answer)
-	line("want", f.Want)
-	line("why", f.Why)
+	var b lines
+	b.WriteString(plain.Line(f.Code) + ": " + plain.Line(f.Object))
+	b.exchange("request", f.Request, f.RequestBody, f.Status, f.ResponseBody)
+	b.line("want", f.Want)
+	b.line("why", f.Why)
 	return b.String()
 }
 
@@ -178,42 +197,73 @@ type Report struct {
 	Advice    []string      // what is no failure, and should be better
 	Stopped   string        // why the run ended early or did nothing; Entra would put the job into quarantine
 
+	// FirstWrites are the requests that changed the endpoint first, five at
+	// most, with the answers that they follow from: where nothing should have
+	// been written, they tell what made the identity provider do so.
+	FirstWrites []*Write
+
 	// Of Entra's cycles:
 	Waiting    int         // objects in escrow: they failed, and are tried again
 	Held       int         // objects that were not disabled or deleted, for there were more than Options.MaxDeletions
 	Quarantine *Quarantine // nil: the job is healthy
 }
 
+// reportJSON is the form of a Report.
+type reportJSON struct {
+	Run         string       `json:"run"`
+	Started     time.Time    `json:"started"`
+	Duration    milliseconds `json:"durationMs"`
+	Requests    int          `json:"requests"`
+	Writes      int          `json:"writes"`
+	Counts      []Count      `json:"counts"`
+	Latencies   []Latency    `json:"latencies"`
+	Failures    []*Failure   `json:"failures"`
+	Advice      []string     `json:"advice"`
+	Stopped     string       `json:"stopped,omitempty"`
+	FirstWrites []*Write     `json:"firstWrites"`
+	Waiting     int          `json:"waiting"`
+	Held        int          `json:"held"`
+	Quarantine  *Quarantine  `json:"quarantine,omitempty"`
+}
+
 // MarshalJSON writes the report with its sums: {"run", "started",
 // "durationMs", "requests", "writes", "counts", "latencies", "failures",
-// "advice", "stopped", "waiting", "held", "quarantine"}. Lists are never null,
-// durations are in milliseconds, and times are those of RFC 3339. Members may
-// be added, but none will change its meaning.
+// "advice", "stopped", "firstWrites", "waiting", "held", "quarantine"}. Lists
+// are never null, durations are in milliseconds, and times are those of
+// RFC 3339. Members may be added, but none will change its meaning.
 func (r *Report) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Run        string      `json:"run"`
-		Started    time.Time   `json:"started"`
-		Duration   float64     `json:"durationMs"`
-		Requests   int         `json:"requests"`
-		Writes     int         `json:"writes"`
-		Counts     []Count     `json:"counts"`
-		Latencies  []Latency   `json:"latencies"`
-		Failures   []*Failure  `json:"failures"`
-		Advice     []string    `json:"advice"`
-		Stopped    string      `json:"stopped,omitempty"`
-		Waiting    int         `json:"waiting"`
-		Held       int         `json:"held"`
-		Quarantine *Quarantine `json:"quarantine,omitempty"`
-	}{
+	return json.Marshal(reportJSON{
 		r.Run, r.Started, milliseconds(r.Duration), r.Requests(), r.Writes(),
-		list(r.Counts), list(r.Latencies), list(r.Failures), list(r.Advice), r.Stopped, r.Waiting, r.Held, r.Quarantine,
+		list(r.Counts), list(r.Latencies), list(r.Failures), list(r.Advice), r.Stopped, list(r.FirstWrites), r.Waiting, r.Held, r.Quarantine,
 	})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. Durations come back to the
+// microsecond, and empty lists as nil.
+func (r *Report) UnmarshalJSON(src []byte) error {
+	var in reportJSON
+	if err := json.Unmarshal(src, &in); err != nil {
+		return err
+	}
+	*r = Report{
+		Run: in.Run, Started: in.Started, Duration: time.Duration(in.Duration), Counts: unlist(in.Counts), Latencies: unlist(in.Latencies),
+		Failures: unlist(in.Failures), Advice: unlist(in.Advice), Stopped: in.Stopped, FirstWrites: unlist(in.FirstWrites),
+		Waiting: in.Waiting, Held: in.Held, Quarantine: in.Quarantine,
+	}
+	return nil
 }
 
 // list makes a list that is not null in JSON.
 func list[T any](l []T) []T {
 	if l == nil {
 		return []T{}
+	}
+	return l
+}
+
+func unlist[T any](l []T) []T {
+	if len(l) == 0 {
+		return nil
 	}
 	return l
 }
@@ -255,7 +305,7 @@ func (e *reportError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "idp: %s: %s", e.r.Run, failures(len(e.r.Failures)))
 	if e.r.Stopped != "" {
-		fmt.Fprintf(&b, "; stopped: %s", e.r.Stopped)
+		fmt.Fprintf(&b, "; stopped: %s", plain.Line(e.r.Stopped))
 	}
 	for i, f := range e.r.Failures {
 		if i == most {
@@ -286,7 +336,7 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "%8d  objects failed and are tried again\n", r.Waiting)
 	}
 	for _, a := range r.Advice {
-		fmt.Fprintf(&b, "advice: %s\n", a)
+		fmt.Fprintf(&b, "advice: %s\n", plain.Line(a))
 	}
 	return b.String()
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/usherkit/scim/internal/plain"
 )
 
 // A run is one use of an identity provider.
@@ -22,6 +24,9 @@ type run struct {
 	failed map[fmt.Stringer]failed // by object
 	sent   int
 	times  map[Kind][]time.Duration
+	notes  map[string][]string // examples of what becomes advice
+
+	people func() map[string]string // who has which of the endpoint's ids
 }
 
 // failed says what of an object went wrong.
@@ -140,9 +145,9 @@ func (r *run) tell(x *exchange, code, want, why string) {
 	r.report.Failures = append(r.report.Failures, f)
 }
 
-// failOnce records what is wrong with all answers of a kind alike.
+// failOnce records what is wrong with all answers alike.
 func (r *run) failOnce(x *exchange, code, want, why string) {
-	if r.first(string(x.kind) + want) {
+	if r.first(want) {
 		r.tell(x, code, want, why)
 	}
 }
@@ -152,7 +157,7 @@ func (r *run) advise(advice string) {
 	if r.first(advice) {
 		r.state.Lock()
 		defer r.state.Unlock()
-		r.report.Advice = append(r.report.Advice, advice)
+		r.report.Advice = append(r.report.Advice, plain.Line(advice)) // it may quote the endpoint
 	}
 }
 

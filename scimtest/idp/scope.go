@@ -30,13 +30,14 @@ type Clause struct {
 // A condition reports whether an object passes.
 type condition func(*source) bool
 
-// compileScope makes one condition of the filters; nil if there are none.
-func compileScope(filters []ScopingFilter, properties map[string]expression) (condition, error) {
+// compileScope makes one condition of the filters; nil if there are none. It
+// notes what it uses.
+func compileScope(filters []ScopingFilter, properties map[string]expression, uses map[string]bool) (condition, error) {
 	var either []condition
 	for _, filter := range filters {
 		var all []condition
 		for _, clause := range filter {
-			c, err := clause.compile(properties)
+			c, err := clause.compile(properties, uses)
 			if err != nil {
 				return nil, fmt.Errorf("clause %s %s %s: %w", clause.Attribute, clause.Operator, quote(clause.Value), err)
 			}
@@ -54,12 +55,12 @@ func compileScope(filters []ScopingFilter, properties map[string]expression) (co
 	}, nil
 }
 
-func (c Clause) compile(properties map[string]expression) (condition, error) {
+func (c Clause) compile(properties map[string]expression, uses map[string]bool) (condition, error) {
 	switch strings.ToLower(c.Attribute) {
 	case "manager", "members", "approleassignments", "usertype":
 		return nil, fmt.Errorf("Entra knows no scoping by %s", c.Attribute) // known issues, "Unsupported scoping filters"
 	}
-	p := &expressionParser{properties: properties, uses: map[string]bool{}}
+	p := &expressionParser{properties: properties, uses: uses}
 	value, err := p.property(c.Attribute)
 	if err != nil {
 		return nil, err

@@ -16,10 +16,11 @@ type subject struct {
 	print   uint64       // of all that a cycle would write
 	want    []assignment // what its attributes should be, where that is known already
 
-	read    bool   // its attributes are at the endpoint
-	created bool   // in this cycle
-	manager string // the endpoint's id of the manager it has there
-	pending bool   // what it refers to could not be written yet
+	read    bool      // its attributes are at the endpoint
+	created bool      // in this cycle
+	manager string    // the endpoint's id of the manager it has there
+	seen    *exchange // where that was read, if there shall be none
+	pending bool      // what it refers to could not be written yet
 }
 
 // subjects are all users and groups, in the directory's order.

@@ -20,7 +20,7 @@ func newHTTPClient(workers int) *http.Client {
 		Transport: &transport{other: &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			MaxIdleConnsPerHost: workers,
-			IdleConnTimeout:     30 * time.Second,
+			IdleConnTimeout:     tooIdle,
 			DisableCompression:  true,
 		}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
