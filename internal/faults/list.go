@@ -120,6 +120,7 @@ func All() []Fault {
 		{
 			Name: "no-element-is-created", Seen: "scim-for-keycloak #73, SCIM-SDK #416",
 			Check: []string{"entra.values.element-missing", "microsoft.logicapp.null"},
+			Cycle: "noTarget",
 			Edits: []Edit{
 				{"patch_apply.go", "case !w.p.dialect.grants(ruleCreateElement):", `case planted("no-element-is-created") || !w.p.dialect.grants(ruleCreateElement):`},
 			},

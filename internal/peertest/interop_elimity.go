@@ -40,6 +40,11 @@ var elimity = Peer{
 			nil,
 		},
 		{
+			Defect, "What follows the JSON value of a body is not looked at: resource_type.go decodes one value and stops, so a damaged body is taken (RFC 8259 §2: a JSON text is one value)",
+			[]string{"rfc.errors.syntax"},
+			nil,
+		},
+		{
 			Defect, "PATCH does not know externalId, an attribute of every resource (RFC 7643 §3.1): internal/patch looks in the type's own schema alone, and answers invalidPath",
 			[]string{
 				"entra.patch.replace", "entra.patch.default-dialect", "entra.groups.external-id", "microsoft.validator.group.replace",

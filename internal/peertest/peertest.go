@@ -16,6 +16,7 @@ package peertest
 import (
 	"crypto/subtle"
 	"io"
+	"log/slog"
 	"net/http"
 
 	"github.com/usherkit/scim"
@@ -32,7 +33,7 @@ const Token = "bench"
 // high enough for a group of 100,000 members in one request.
 func Usher(token string) http.Handler {
 	h, err := scim.NewHandler(new(memstore.Store), scim.StaticToken(token, scim.Principal{Subject: "bench"}),
-		&scim.Options{MaxBody: 64 << 20, MaxResults: 1000})
+		&scim.Options{MaxBody: 64 << 20, MaxResults: 1000, Logger: slog.New(slog.DiscardHandler)}) // what is refused is told by those who ask
 	if err != nil {
 		panic(err) // the options are constant
 	}
