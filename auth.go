@@ -27,7 +27,7 @@ func (f TokenValidatorFunc) ValidateToken(ctx context.Context, token string) (Pr
 type Principal struct {
 	Tenant  string // whose resources it may see and change
 	Subject string // a name for the log and the hooks, such as the connection's
-	Strict  bool   // hold this client to the letter of the RFCs, whatever Options.Strict says
+	Strict  bool   // hold this client to the letter of the RFCs, whatever Options.Strict says; see there
 }
 
 // StaticToken returns a TokenValidator that knows one token, compared in

@@ -12,7 +12,8 @@ import (
 )
 
 // bulkRun is how many operations share a transaction where the Store has them:
-// enough to make the commit cheap, few enough to hold no lock long.
+// enough to make the commit cheap, few enough to hold no lock long. A circle is
+// never divided.
 const bulkRun = 200
 
 // A bulkOperation is one operation of a bulk request (RFC 7644 §3.7) and what
@@ -22,23 +23,23 @@ type bulkOperation struct {
 	bulkID       string
 	version      string
 	data         []byte
-	typ          *ResourceType // that the path names
-	target       string        // the id in the path, or a reference
-	refs         []string      // the bulkIds in the path and the data
-	bad          error         // why it cannot be tried
+	typ          *ResourceType    // that the path names
+	target       string           // the id in the path, or a reference
+	refs         []*bulkOperation // the POSTs that the path and the data refer to, each once
+	mark         *bulkOperation   // the last one found to refer to it
+	bad          error            // why it cannot be tried
 
+	waiting
 	outcome
 }
 
 // outcome is what has come of an operation.
 type outcome struct {
-	begun, done bool
-	open        int              // references that are still to be added
-	awaited     []*bulkOperation // that are to refer to this one
-	failure     *failure
-	status      int
-	id          string // of the resource, once it is there
-	etag        string
+	done    bool
+	failure *failure
+	status  int
+	id      string // of the resource, once it is there
+	etag    string
 }
 
 // A bulk is a bulk request at work.
@@ -51,8 +52,9 @@ type bulk struct {
 
 	failOnErrors int
 	errors       int
-	ran          []*bulkOperation // since the last commit
-	flat         bool             // the Store cannot undo one operation within a transaction
+	work         int  // what is left of it, for all operations together
+	flat         bool // the Store cannot undo one operation within a transaction
+	torn         bool // a panic may have left an operation half done in the transaction
 }
 
 // bulk answers POST to /Bulk. Each operation is what the single request would
@@ -62,12 +64,15 @@ func (h *Handler) bulk(req *request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	for at := 0; at < len(b.ops) && !b.stopped(); {
-		run := min(bulkRun, len(b.ops)-at)
-		if err := b.together(at, at+run); err != nil {
+	for units := planBulk(b.ops); len(units) > 0 && !b.stopped(); {
+		run := 0
+		for n := 0; run < len(units) && n < bulkRun; run++ {
+			n += len(units[run])
+		}
+		if err := b.together(units[:run]); err != nil {
 			return response{}, err
 		}
-		at += run
+		units = units[run:]
 	}
 	if err := req.ctx.Err(); err != nil {
 		return response{}, err
@@ -83,7 +88,7 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bulk{h: h, ctx: req.ctx, req: req, byID: map[string]*bulkOperation{}}
+	b := &bulk{h: h, ctx: req.ctx, req: req, byID: map[string]*bulkOperation{}, work: maxWork}
 	if n, err := m.number("failOnErrors"); err != nil {
 		return nil, err
 	} else if n != nil {
@@ -105,10 +110,15 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 		switch {
 		case o.bulkID == "":
 		case b.byID[o.bulkID] != nil:
-			return nil, Errorf(ErrInvalidValue, "operation %d: bulkId %q is another operation's", i+1, clip(o.bulkID))
+			if o.bad == nil {
+				o.bad = Errorf(ErrInvalidValue, "bulkId %q is another operation's", clip(o.bulkID)) // to which it refers
+			}
 		default:
 			b.byID[o.bulkID] = o
 		}
+	}
+	for i := range b.ops {
+		b.findRefs(&b.ops[i])
 	}
 	return b, nil
 }
@@ -135,13 +145,50 @@ func (h *Handler) readOperation(src []byte, d *dialect) (o bulkOperation) {
 	if o.bad == nil {
 		o.bad = h.checkOperation(&o)
 	}
-	if o.bad == nil {
-		o.refs = refsIn(o.data, o.method == http.MethodPatch)
-		if ref, ok := strings.CutPrefix(o.target, bulkIDPrefix); ok && !slices.Contains(o.refs, ref) {
-			o.refs = append(o.refs, ref)
+	return o
+}
+
+// posted returns the POST that has the bulkId.
+func (b *bulk) posted(ref string) *bulkOperation {
+	if o := b.byID[ref]; o != nil && o.method == http.MethodPost {
+		return o
+	}
+	return nil
+}
+
+// findRefs finds what an operation refers to.
+func (b *bulk) findRefs(o *bulkOperation) {
+	if o.bad != nil {
+		return
+	}
+	refer := func(ref string, needed bool) {
+		switch other := b.posted(ref); {
+		case other == nil && needed && o.bad == nil:
+			o.bad = Errorf(ErrInvalidValue, "no POST of this request has the bulkId %q", clip(ref))
+		case other != nil && other.mark != o:
+			other.mark = o
+			o.refs = append(o.refs, other)
 		}
 	}
-	return o
+	b.walk(o, func(ref string, needed bool) (string, refFate) {
+		refer(ref, needed)
+		return "", refStays
+	})
+	if ref, ok := strings.CutPrefix(o.target, bulkIDPrefix); ok {
+		refer(ref, true)
+	}
+	if o.bad != nil {
+		o.refs = nil
+	}
+}
+
+// walk returns the data of an operation with what becomes of the references.
+func (b *bulk) walk(o *bulkOperation, fate func(ref string, needed bool) (string, refFate)) []byte {
+	if o.data == nil {
+		return nil
+	}
+	w := refWalk{t: o.typ, fate: fate}
+	return w.data(o.data, o.method == http.MethodPatch)
 }
 
 // checkOperation finds what an operation is on, and what is wrong with it
@@ -162,6 +209,9 @@ func (h *Handler) checkOperation(o *bulkOperation) error {
 	switch {
 	case o.path == "":
 		return Errorf(ErrInvalidSyntax, "path is missing")
+	case len(o.path) > h.options.MaxFilter:
+		o.path, o.target = "", "" // nor is it sent back
+		return Errorf(ErrInvalidPath, "path is longer than %d bytes", h.options.MaxFilter)
 	case o.typ == nil && h.isEndpoint(endpoint) || o.target == endpointSearch:
 		return Errorf(ErrMethodNotAllowed, "path: an operation is on the endpoint of a type or on a resource, not on %q", clip(o.path))
 	case o.typ == nil || strings.Contains(o.target, "/") && !strings.HasPrefix(o.target, bulkIDPrefix):
@@ -180,43 +230,47 @@ func (b *bulk) stopped() bool {
 	return b.failOnErrors > 0 && b.errors >= b.failOnErrors || b.req.ctx.Err() != nil
 }
 
-// together does a run of operations, in one transaction if the Store has them
-// and can undo one operation within it. If the whole cannot be committed, each
-// is done for itself.
-func (b *bulk) together(from, to int) error {
+// together does a run of units, in one transaction if the Store has them and
+// can undo one operation within it. If the whole cannot be committed, each is
+// done for itself.
+func (b *bulk) together(units [][]*bulkOperation) error {
 	if t, ok := b.h.store.(Transactor); ok && !b.flat {
-		h, errs := b.h, b.errors
+		h, errs, work := b.h, b.errors, b.work
+		undo := func() {
+			for _, unit := range units {
+				for _, o := range unit {
+					o.outcome = outcome{}
+				}
+			}
+			b.errors, b.work, b.torn = errs, work, false
+		}
 		err := t.InTx(b.req.ctx, func(ctx context.Context, tx Store) error {
 			if _, nests := tx.(Transactor); !nests {
 				b.flat = true
 				return errFlat
 			}
-			b.undo(errs)
+			undo()
 			b.h, b.ctx = h.over(tx), ctx
-			b.each(from, to)
+			b.each(units)
+			if b.torn {
+				return errTorn
+			}
 			return b.ctx.Err()
 		})
 		b.h, b.ctx = h, b.req.ctx
 		if err == nil || b.ctx.Err() != nil {
-			b.ran = nil
 			return b.ctx.Err()
 		}
-		b.undo(errs)
+		undo()
 	}
-	b.each(from, to)
-	b.ran = nil
+	b.each(units)
 	return b.ctx.Err()
 }
 
-var errFlat = errors.New("scim: the Store has no transactions within transactions")
-
-// undo forgets the operations of a run that was not committed.
-func (b *bulk) undo(errors int) {
-	for _, o := range b.ran {
-		o.outcome = outcome{}
-	}
-	b.ran, b.errors = nil, errors
-}
+var (
+	errFlat = errors.New("scim: the Store has no transactions within transactions")
+	errTorn = errors.New("scim: the Store panicked in a transaction")
+)
 
 // over returns a Handler that does the same with the Store of a transaction. It
 // waits for no turn: who has it may be waiting for the transaction.
@@ -226,115 +280,127 @@ func (h *Handler) over(tx Store) *Handler {
 	return &inside
 }
 
-func (b *bulk) each(from, to int) {
-	for i := from; i < to && !b.stopped(); i++ {
-		b.do(&b.ops[i])
+func (b *bulk) each(units [][]*bulkOperation) {
+	for _, unit := range units {
+		if b.stopped() || b.torn {
+			return
+		}
+		if o := unit[0]; len(unit) > 1 || slices.Contains(o.refs, o) {
+			b.circle(unit)
+		} else if err := b.do(o); err != nil {
+			b.fail(o, err)
+		}
+		for _, o := range unit {
+			o.done = true
+		}
 	}
 }
 
-// do carries out an operation, after the ones whose resources it refers to: a
-// reference may point forward (RFC 7644 §3.7.2). Operations that refer to each
-// other in a circle are created without the references, which are added when
-// all of them are there (§3.7.1).
-func (b *bulk) do(o *bulkOperation) {
-	if o.begun {
-		return
-	}
-	o.begun = true
-	b.ran = append(b.ran, o)
-	err := o.bad
-	var open []string // references of a circle
-	for _, ref := range o.refs {
-		if err != nil {
-			break
-		}
-		other := b.byID[ref]
-		if other == nil || other.method != http.MethodPost {
-			err = Errorf(ErrInvalidValue, "no POST of this request has the bulkId %q", clip(ref))
-			break
-		}
-		if !other.begun {
-			if b.do(other); b.stopped() {
-				o.begun = false // not reached
-				b.close(o)
-				return
-			}
-		}
-		switch {
-		case other.failure != nil:
-			err = Errorf(ErrInvalidValue, "the operation with the bulkId %q failed", clip(ref))
-		case other.id == "":
-			open = append(open, ref)
-		}
-	}
-	if err == nil && len(open) > 0 && o.method != http.MethodPost {
-		err = Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: it refers back", clip(open[0]))
-	}
-	if err == nil && len(open) > 0 {
-		err = b.createOpen(o, open)
-	} else if err == nil {
-		err = b.request(o, o.method, b.resolved(o))
-	}
-	if err != nil {
-		b.fail(o, err)
-	}
-	o.done = true
-	b.close(o)
-}
-
-// resolved returns the data with ids in place of the references to resources
-// that are there.
-func (b *bulk) resolved(o *bulkOperation) []byte {
-	return rewriteRefs(o.data, o.method == http.MethodPatch, func(ref string) (id string, ok bool) {
-		other := b.byID[ref]
-		return other.id, other.id != "" // do has seen to it that there is one
-	})
-}
-
-// createOpen creates a resource of a circle without what refers to resources
-// that are not there yet.
-func (b *bulk) createOpen(o *bulkOperation, open []string) error {
-	data, left := withoutRefs(b.resolved(o))
-	if left {
-		return Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: it is needed at once and refers back", clip(open[0]))
-	}
-	if err := b.request(o, http.MethodPost, data); err != nil {
+// do carries out an operation. What it refers to was tried before.
+func (b *bulk) do(o *bulkOperation) error {
+	if err := b.blocked(o); err != nil {
 		return err
 	}
-	for _, ref := range open {
-		other := b.byID[ref]
-		other.awaited = append(other.awaited, o)
-		o.open++
+	data, _ := b.resolved(o)
+	return b.request(o, o.method, data)
+}
+
+// blocked returns why an operation cannot be tried.
+func (b *bulk) blocked(o *bulkOperation) error {
+	if o.bad != nil {
+		return o.bad
+	}
+	for _, other := range o.refs {
+		if other.failure != nil {
+			return Errorf(ErrInvalidValue, "the operation with the bulkId %q failed", clip(other.bulkID))
+		}
 	}
 	return nil
 }
 
-// close makes the resources that waited for this one what they were to be.
-func (b *bulk) close(o *bulkOperation) {
-	there := o.id != "" && o.failure == nil
-	for _, a := range o.awaited {
-		if a.open--; a.failure != nil || there && a.open > 0 {
-			continue
+// resolved returns the data with ids in place of the references to resources
+// that are there, and without the others, of which open is one.
+func (b *bulk) resolved(o *bulkOperation) (data []byte, open *bulkOperation) {
+	if len(o.refs) == 0 {
+		return o.data, nil
+	}
+	data = b.walk(o, func(ref string, _ bool) (string, refFate) {
+		switch other := b.posted(ref); {
+		case other == nil:
+			return "", refStays
+		case other.id == "":
+			open = other
+			return "", refGoes
+		default:
+			return other.id, refResolved
 		}
-		err := error(Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: that operation failed, or was not reached", clip(o.bulkID)))
-		if there {
-			err = b.request(a, http.MethodPut, b.resolved(a))
+	})
+	return data, open
+}
+
+// circle creates resources that refer to each other, first without the
+// references to those that are not there yet, which are added when all are (RFC
+// 7644 §3.7.1). All of them are created or none: each is what another one was
+// to refer to. Nothing else has been told their ids yet.
+func (b *bulk) circle(unit []*bulkOperation) {
+	failed, err := b.createCircle(unit)
+	if err == nil {
+		return
+	}
+	b.fail(failed, err)
+	ctx := b.ctx
+	defer func() { b.ctx = ctx }()
+	b.ctx = context.WithoutCancel(ctx) // what is begun is undone
+	for _, o := range slices.Backward(unit) {
+		var err error
+		if o.id != "" {
+			err = b.request(o, http.MethodDelete, nil)
 		}
-		if err == nil {
-			continue
-		}
-		b.fail(a, err)
-		if err := b.request(a, http.MethodDelete, nil); err != nil && !errors.Is(err, ErrNotFound) { // it is done whole or not at all
-			b.fail(a, err)
-			b.errors--
+		switch {
+		case err != nil && !errors.Is(err, ErrNotFound):
+			b.fail(o, err)
+		case o != failed:
+			b.fail(o, Errorf(ErrConflict, "the reference to the bulkId %q cannot be resolved: that operation failed", clip(failed.bulkID)))
 		}
 	}
-	o.awaited = nil
+}
+
+func (b *bulk) createCircle(unit []*bulkOperation) (failed *bulkOperation, err error) {
+	for _, o := range unit {
+		if err := b.blocked(o); err != nil {
+			return o, err
+		}
+	}
+	var open []*bulkOperation
+	for _, o := range unit {
+		data, without := b.resolved(o)
+		if err := b.request(o, http.MethodPost, data); err != nil {
+			return o, err
+		}
+		if without != nil {
+			open = append(open, o)
+		}
+	}
+	for _, o := range open {
+		data, _ := b.resolved(o)
+		if err := b.request(o, http.MethodPut, data); err != nil {
+			return o, err
+		}
+	}
+	return nil, nil
 }
 
 // request carries out an operation as the single request would be; or, with
 // another method, what completes or undoes a POST.
-func (b *bulk) request(o *bulkOperation, method string, data []byte) error {
+func (b *bulk) request(o *bulkOperation, method string, data []byte) (err error) {
+	defer func() {
+		if v := recover(); v == http.ErrAbortHandler {
+			panic(v)
+		} else if v != nil {
+			err = panicError(v)
+			b.torn = b.h.turns == nil && b.h.hooks == nil // with hooks it had a transaction of its own
+		}
+	}()
 	id, ifMatch := o.target, o.version
 	if ref, ok := strings.CutPrefix(id, bulkIDPrefix); ok {
 		id = b.byID[ref].id
@@ -347,7 +413,7 @@ func (b *bulk) request(o *bulkOperation, method string, data []byte) error {
 	}
 	req := &request{
 		ctx: b.ctx, method: method, principal: b.req.principal, base: b.req.base, mount: b.req.mount, path: o.path,
-		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, dialect: dialect{strict: b.req.dialect.strict},
+		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, work: &b.work, dialect: dialect{strict: b.req.dialect.strict},
 	}
 	answer := (*Handler).delete
 	switch method {
@@ -392,11 +458,14 @@ func (b *bulk) appendLocation(dst []byte, o *bulkOperation) []byte {
 	return dst
 }
 
-// fail records that an operation failed, and logs it like the single request.
+// fail records that an operation failed, and logs it like the single request. One
+// that could not be undone either is logged for both, and counts once.
 func (b *bulk) fail(o *bulkOperation, err error) {
 	f := judge(b.ctx, err)
+	if o.failure == nil {
+		b.errors++
+	}
 	o.failure = &f
-	b.errors++
 	req := *b.req
 	req.method = o.method
 	b.h.log(&req, b.req.mount+"/"+clip(o.path), f, err)

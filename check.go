@@ -101,7 +101,7 @@ func missing(path string) error { return Errorf(ErrInvalidValue, "%s is required
 // ones; active, whose loss would let somebody in (RFC 7644 §3.5.1).
 func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
 	body := record{t.root, entriesOf(in.document.raw)}
-	if err := body.inherit(&record{t.root, entriesOf(old.raw)}, in.named); err != nil {
+	if err := body.inherit(&record{t.root, entriesOf(old.raw)}, nodeSetOf(in.named)); err != nil {
 		return Document{}, err
 	}
 	if t.active != nil && !in.active {
@@ -112,14 +112,14 @@ func (t *ResourceType) inherit(in decoded, old Document) (Document, error) {
 }
 
 // inherit takes over from old. What is named and not there was cleared.
-func (o *record) inherit(old *record, named []*node) error {
+func (o *record) inherit(old *record, named nodeSet) error {
 	for _, f := range old.fields {
 		n := o.n.byName[f.name]
 		if n == nil {
 			continue
 		}
 		now := o.get(n)
-		cleared, _ := names(named, n)
+		cleared, _ := named.names(n)
 		switch fixed := n.attr != nil && n.attr.Mutability == Immutable; {
 		case fixed && now != "" && now != f.raw:
 			return immutable(n)

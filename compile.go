@@ -54,6 +54,7 @@ type node struct {
 
 	readOnly bool
 	veiled   bool // a plain answer leaves out something below it
+	freeType bool // not there for strict clients
 
 	showsAlways bool   // something below it is returned always
 	refers      bool   // it is, or has in it, a serverRef
@@ -253,6 +254,9 @@ func compileAttribute(parent *node, a *Attribute, prefix string, in place) error
 	}
 	if k == kindComplex {
 		n.value, n.typ, n.primary = n.childString("value"), n.childString("type"), n.childString("primary")
+		if n.typ != nil {
+			n.typ.freeType = a.freeType(n.typ.attr)
+		}
 		if n.primary != nil && n.primary.kind != kindBoolean {
 			n.primary = nil
 		}
@@ -344,6 +348,9 @@ func (t *ResourceType) link() error {
 	}
 	for _, n := range t.indexed {
 		n.indexed = true
+	}
+	if t.password != nil && t.password.indexed { // a Key would hold it
+		return fmt.Errorf("scim: %s: password can be neither unique nor indexed: no Store is told one", t.def.Name)
 	}
 	for n := range t.root.all {
 		if n.attr != nil && n.attr.Returned == ReturnedAlways {

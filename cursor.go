@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -63,6 +64,13 @@ func (h *Handler) sealCursor(q *plan) (string, error) {
 	}
 	nonce := derive(h.options.CursorKey, "nonce"+string(text)+string(q.binding))[:h.seal.NonceSize()]
 	return cursorText.EncodeToString(h.seal.Seal(nonce, nonce, text, q.binding)), nil
+}
+
+// pathOf returns the path of an endpoint's URL: what proxies in front of one
+// endpoint agree on, and endpoints that share a key differ in.
+func pathOf(base []byte) []byte {
+	_, rest, _ := bytes.Cut(base, []byte("://"))
+	return rest[max(bytes.IndexByte(rest, '/'), 0):]
 }
 
 // openCursor puts the shares of the plan where the cursor says. One message

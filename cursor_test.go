@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -230,6 +231,32 @@ type placingStore struct {
 func (s *placingStore) List(_ context.Context, q scim.Query) (*scim.Page, error) {
 	s.after = q.After
 	return &scim.Page{Total: 9, Next: scim.Place{Key: "\xfe", At: s.at}}, nil
+}
+
+// A cursor is of one endpoint, whoever else has the key: not even the same
+// tenant's at another mount can use it. Which host it is asked of is the proxies'.
+func TestCursorsOfTwoMounts(t *testing.T) {
+	mux := http.NewServeMux()
+	for _, mount := range []string{"/a/", "/b/", "/a/v2/"} {
+		e := newEndpoint(t, new(memstore.Store), &scim.Options{CursorKey: []byte(strings.Repeat("k", 32))})
+		for i := range 3 {
+			e.do("POST", "/Users", fmt.Sprintf(`{"userName":"u%d"}`, i))
+		}
+		mux.Handle(mount, e.h)
+		mux.Handle("/stripped"+mount, http.StripPrefix("/stripped"+strings.TrimSuffix(mount, "/"), e.h))
+	}
+	e := endpoint{t, mux}
+	const q = "/Users?count=1&cursor="
+	cursor := e.page("/a" + q).NextCursor
+	for path, want := range map[string]int{"/a": 1, "http://other.example/a": 1, "/b": 0, "/a/v2": 0, "/stripped/a": 0, "/stripped/b": 0} {
+		p := e.page(path + q + cursor)
+		if len(p.Resources) != want || want == 0 && p.ScimType != "invalidCursor" {
+			t.Errorf("GET %s: got %+v, want %d resources", path, p, want)
+		}
+	}
+	if cursor = e.page("/stripped/a" + q).NextCursor; cursor == "" || e.page("/stripped/b"+q+cursor).ScimType != "invalidCursor" {
+		t.Error("behind http.StripPrefix, too, a cursor is of one endpoint")
+	}
 }
 
 // No cursor makes a fault, and none but those that were sealed is taken.

@@ -266,7 +266,7 @@ func (c *decoder) object(n *node) (bool, error) {
 			return false, c.syntax(err)
 		}
 		child := n.child(name)
-		if child == nil {
+		if !c.dialect.knows(child) {
 			if !unknown.Add(c.src[at:end]) {
 				return false, c.syntax(jsontext.Duplicate(c.src, at, end))
 			}
@@ -290,8 +290,11 @@ func (c *decoder) object(n *node) (bool, error) {
 }
 
 func (c *decoder) unknown(n *node, name string) error {
-	if c.dialect.grants(ruleUnknownName) {
+	if c.t != nil && c.t.namesPassword(n, name) || c.dialect.grants(ruleUnknownName) {
 		return c.skip()
+	}
+	if i := strings.IndexAny(name, "[ =\""); i >= 0 { // no name: what follows may be the value of a secret
+		name = name[:i+1] + "…"
 	}
 	return Errorf(ErrInvalidSyntax, "%sunknown attribute %q", prefixed(c.where()), clip(name))
 }
@@ -318,7 +321,7 @@ func (c *decoder) member(n *node) error {
 	case n.place == inMembers:
 		err = c.members(n)
 	case n.readOnly && !c.readOnly || n.place != inDocument || n.name == "$ref" && n.parent.serverRef:
-		err = c.skip() // RFC 7644 §3.3: ignored
+		err = c.ignored(n) // RFC 7644 §3.3
 	default:
 		c.dst = append(append(append(c.dst, ',', '"'), n.name...), '"', ':')
 		present, err = c.attribute(n)
@@ -331,6 +334,39 @@ func (c *decoder) member(n *node) error {
 	}
 	c.parts = append(c.parts, part{int32(n.rank), int32(start), int32(len(c.dst))})
 	c.note(n, present)
+	return nil
+}
+
+// ignored skips a value that is the server's to know. A strict client gives it
+// no members that the schema does not have.
+func (c *decoder) ignored(n *node) error {
+	start := jsontext.Space(c.src, c.at)
+	if err := c.skip(); err != nil || !c.dialect.isStrict() || n.kind != kindComplex {
+		return err
+	}
+	value := c.src[start:c.at]
+	if value[0] != '[' {
+		return c.knownNames(n, value)
+	}
+	walk := jsontext.NewArray(value)
+	for element, ok := walk.Next(); ok; element, ok = walk.Next() {
+		if err := c.knownNames(n, element); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *decoder) knownNames(n *node, value []byte) error {
+	if value[0] != '{' {
+		return nil
+	}
+	walk := jsontext.NewObject(value)
+	for name, _, ok := walk.Next(); ok; name, _, ok = walk.Next() {
+		if key := jsontext.Unquote(name); n.childString(key) == nil {
+			return c.unknown(n, key)
+		}
+	}
 	return nil
 }
 

@@ -13,8 +13,8 @@ import (
 // nothing else in it can hold one.
 type discovery struct {
 	config  map[bool]string // for tolerated and for strict clients
+	schemas map[bool]*list  // likewise
 	types   list
-	schemas list
 }
 
 // list is a fixed list of resources.
@@ -52,37 +52,32 @@ func newDiscovery(o *Options) (discovery, error) {
 		}},
 		"meta": object{"resourceType": "ServiceProviderConfig", "location": base + "/" + endpointConfig},
 	}
-	if rights := describeRights(o.Types); rights != nil {
-		config["RolesAndEntitlements"] = rights
+	d.config, d.schemas = map[bool]string{}, map[bool]*list{false: {}, true: {}}
+	for _, strict := range []bool{false, true} {
+		if rights := describeRights(o.Types, strict); rights != nil {
+			config["RolesAndEntitlements"] = rights
+		}
+		if strict {
+			config["interopProfileConformant"] = !slices.ContainsFunc(o.Types, func(t *ResourceType) bool { return !t.keepsProfile() })
+		}
+		body, err := json.Marshal(config)
+		if err != nil {
+			return d, err
+		}
+		d.config[strict] = string(body)
 	}
-	tolerant, err := json.Marshal(config)
-	if err != nil {
-		return d, err
-	}
-	config["interopProfileConformant"] = !slices.ContainsFunc(o.Types, func(t *ResourceType) bool { return len(t.untyped()) > 0 })
-	strict, err := json.Marshal(config)
-	if err != nil {
-		return d, err
-	}
-	d.config = map[bool]string{false: string(tolerant), true: string(strict)}
 	for _, t := range o.Types {
 		if err := d.types.add(t.def.Name, describeType(t)); err != nil {
 			return d, err
 		}
 		for _, s := range append([]*Schema{t.def.Schema}, schemasOf(t.def.Extensions)...) {
-			if d.schemas.find(s.ID) >= 0 {
-				continue
-			}
-			o := describeSchema(s)
-			if s == t.def.Schema && !t.def.ReadOnly && s.Attribute("externalId") == nil {
-				// Schemas may list common attributes (RFC 7643 §3.1), and Entra's
-				// Schema_Discoverability_Test fails where this one, which it maps
-				// by default, is in none.
-				externalID := Attribute{Name: "externalId", CaseExact: true, Description: "The client's own id of the resource"}
-				o["attributes"] = append(describeAttributes([]Attribute{externalID}), o["attributes"].([]object)...)
-			}
-			if err := d.schemas.add(s.ID, o); err != nil {
-				return d, err
+			for strict, schemas := range d.schemas {
+				if schemas.find(s.ID) >= 0 {
+					continue
+				}
+				if err := schemas.add(s.ID, describeSchema(t, s, strict)); err != nil {
+					return d, err
+				}
 			}
 		}
 	}
@@ -92,7 +87,7 @@ func newDiscovery(o *Options) (discovery, error) {
 // describeRights says which of roles and entitlements can be discovered, and
 // what users may have of them (draft-ietf-scim-roles-entitlements-01 §3.1); nil
 // if neither can.
-func describeRights(types []*ResourceType) object {
+func describeRights(types []*ResourceType, strict bool) object {
 	served := func(uri string) *ResourceType {
 		if i := slices.IndexFunc(types, func(t *ResourceType) bool { return t.def.Schema.ID == uri }); i >= 0 {
 			return types[i]
@@ -109,7 +104,7 @@ func describeRights(types []*ResourceType) object {
 			return o
 		}
 		n := users.root.byName[attribute]
-		o[multiple], o["primarySupported"], o["typeSupported"] = n.multi, n.primary != nil, n.typ != nil
+		o[multiple], o["primarySupported"], o["typeSupported"] = n.multi, n.primary != nil, (&dialect{strict: strict}).knows(n.typ)
 		if n.typ != nil && len(n.typ.attr.CanonicalValues) > 0 {
 			o["types"] = n.typ.attr.CanonicalValues
 		}
@@ -165,11 +160,20 @@ func describeType(t *ResourceType) object {
 	return o
 }
 
-func describeSchema(s *Schema) object {
+// describeSchema describes a schema of the type.
+func describeSchema(t *ResourceType, s *Schema, strict bool) object {
+	attributes := describeAttributes(s.Attributes, strict)
+	if s == t.def.Schema && !t.def.ReadOnly && s.Attribute("externalId") == nil {
+		// Schemas may list common attributes (RFC 7643 §3.1), and Entra's
+		// Schema_Discoverability_Test fails where this one, which it maps by
+		// default, is in none.
+		externalID := Attribute{Name: "externalId", CaseExact: true, Description: "The client's own id of the resource"}
+		attributes = append(describeAttributes([]Attribute{externalID}, strict), attributes...)
+	}
 	o := object{
 		"schemas":    []string{schemaSchemaURI},
 		"id":         s.ID,
-		"attributes": describeAttributes(s.Attributes),
+		"attributes": attributes,
 		"meta":       object{"resourceType": "Schema", "location": base + "/" + endpointSchemas + "/" + s.ID},
 	}
 	if s.Name != "" {
@@ -183,7 +187,7 @@ func describeSchema(s *Schema) object {
 
 // describeAttributes writes every characteristic out, and no null: Entra's
 // schema discovery wants absent properties left out.
-func describeAttributes(attributes []Attribute) []object {
+func describeAttributes(attributes []Attribute, strict bool) []object {
 	out := make([]object, 0, len(attributes))
 	for _, a := range attributes {
 		o := object{
@@ -198,7 +202,7 @@ func describeAttributes(attributes []Attribute) []object {
 			o["description"] = a.Description
 		}
 		if a.Type == TypeComplex {
-			o["subAttributes"] = describeAttributes(a.SubAttributes)
+			o["subAttributes"] = describeAttributes(a.subAttributes(strict), strict)
 		} else { // a complex attribute has neither of its own (RFC 7643 §2.3.8, EID 6004)
 			o["caseExact"] = a.CaseExact
 			o["uniqueness"] = cmp.Or(a.Uniqueness, UniqueNone)
@@ -223,7 +227,7 @@ func (h *Handler) getTypes(req *request) (response, error) {
 }
 
 func (h *Handler) getSchemas(req *request) (response, error) {
-	return req.fromList(&h.discovery.schemas, "schema")
+	return req.fromList(h.discovery.schemas[req.dialect.strict], "schema")
 }
 
 // fromList answers with a whole list, whatever the parameters, or with one

@@ -110,7 +110,7 @@ func TestConditionsOfMembers(t *testing.T) {
 	e.must(204, "PATCH", group, add, "If-Match", `*`)
 }
 
-// TestConditionsInBulk: version is If-Match (R-284, A-59), in any spelling.
+// TestConditionsInBulk: version is If-Match (R-284, R-304, A-59), in any spelling.
 func TestConditionsInBulk(t *testing.T) {
 	for _, tt := range []struct{ version, want, reason string }{
 		{`W/\"1\"`, "200", "as the ETag is"},

@@ -25,8 +25,13 @@ func (req *request) takePassword(cur *Resource, c Change) Change {
 	if !req.told {
 		req.password = Secret(jsontext.UnquoteString(raw))
 	}
-	if c.Document = c.Document.with(n, ""); cur != nil && c.Document.Equal(cur.Document) {
+	switch c.Document = c.Document.with(n, ""); {
+	case cur == nil:
+		c.Keys = req.typ.Keys(c.Document)
+	case c.Document.Equal(cur.Document):
 		c.Document, c.Keys = Document{}, nil
+	default:
+		c.Keys = req.typ.changedKeys(cur.Document, c.Document)
 	}
 	return c
 }

@@ -427,7 +427,7 @@ func (p *filterParser) resolve(name string, at int) (*node, error) {
 	}
 	n := p.t.resolve(name)
 	switch {
-	case n != nil:
+	case p.d.knows(n):
 		return n, nil
 	case strings.EqualFold(name, "not"):
 		return nil, p.fail(at, "not wants parentheses: not (…)")
@@ -442,7 +442,7 @@ func (p *filterParser) subAttribute(n *node, name string, at int) (*node, error)
 		return n, nil
 	}
 	sub := n.childString(name)
-	if sub == nil {
+	if !p.d.knows(sub) {
 		return nil, p.fail(at, "%s has no sub-attribute %q%s", n.path, clip(name), n.known())
 	}
 	return sub, nil

@@ -467,7 +467,7 @@ func (g filterGenerator) filter(depth int, within *node) Filter {
 func (g filterGenerator) leaf(within *node) Filter {
 	var all []*node
 	for n := range g.typ.root.all {
-		if n.unfilterable() == "" && (!g.documentOnly || n.place == inDocument) && (within == nil || n.parent == within || n == within && n.kind != kindComplex) {
+		if n.unfilterable() == "" && !n.freeType && (!g.documentOnly || n.place == inDocument) && (within == nil || n.parent == within || n == within && n.kind != kindComplex) {
 			all = append(all, n)
 		}
 	}

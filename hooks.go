@@ -19,6 +19,12 @@ import "context"
 // for two hooks both are called, even if the first one fails. A hook must not
 // call the Handler.
 //
+// In a bulk request many writes share a transaction of a Transactor, and Admit
+// too is asked inside it, so it must not wait for the Store outside of it. If
+// the transaction cannot be committed its writes are done once more, each for
+// itself: Admit and the others then come twice for one operation, and what they
+// did the first time outside the transaction is theirs to undo or to bear.
+//
 // The hooks of users are for the type with the schema of RFC 7643 §4.1, or with
 // an attribute for its groups; those of groups for the type with the schema of
 // §4.2, or with an attribute for its members (see [TypeDefinition]). Writes of

@@ -1,9 +1,11 @@
 package scim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -13,18 +15,64 @@ import (
 
 // Match reports whether a resource satisfies a filter; a nil filter matches
 // everything. An error is one of r.Members or r.Groups, which count as empty
-// where they are nil.
+// where they are nil. It takes the time that it takes: to answer a Query, use
+// [Query.Matcher].
 func Match(f Filter, r *Resource) (bool, error) {
+	return (*matcher)(nil).matches(f, r)
+}
+
+// Matcher returns a function that reports, as [Match] does, whether a resource
+// satisfies q.Filter. A Store calls it for one resource after another, and gives
+// up at its first error: of a Set, of the context, or ErrTooMany if all calls
+// together have looked at more values than 16 for each resource of q.MaxScan. A
+// comparison with one value counts as one look, and for a long value as several;
+// members and groups are values too. The function is for one goroutine.
+func (q Query) Matcher(ctx context.Context) func(*Resource) (bool, error) {
+	m := &matcher{ctx: ctx, left: math.MaxInt}
+	if q.MaxScan > 0 && q.MaxScan < math.MaxInt/looksPerScan {
+		m.left = q.MaxScan * looksPerScan
+	}
+	return func(r *Resource) (bool, error) { return m.matches(q.Filter, r) }
+}
+
+// looksPerScan lets a filter of some conditions be asked of as many resources as
+// may be looked at, and ends what the longest filter asks of large groups in a
+// second or two.
+const looksPerScan = 16
+
+// A matcher matches filters, and counts what that takes; a nil matcher does not.
+type matcher struct {
+	ctx         context.Context
+	looks, left int // since the context was asked, and when it was
+}
+
+func (m *matcher) matches(f Filter, r *Resource) (bool, error) {
 	if f == nil {
 		return true, nil
 	}
-	return match(f, r, item{})
+	return m.match(f, r, item{})
+}
+
+// look counts a look at a value, or at so many bytes of JSON in search of one.
+func (m *matcher) look(bytes int) error {
+	if m == nil {
+		return nil
+	}
+	const often, long = 4096, 64
+	if m.looks += 1 + bytes/long; m.looks < often {
+		return nil
+	}
+	m.left, m.looks = m.left-m.looks, 0
+	if m.left < 0 {
+		return Errorf(ErrTooMany, "the filter would have to be compared with too many values: compare an attribute that is indexed, such as userName, with eq, or ask for less at once")
+	}
+	return m.ctx.Err()
 }
 
 // matchElement reports whether one element of a multi-valued attribute, as
 // canonical JSON, satisfies f as it is used inside of Some.
 func matchElement(f Filter, element string) bool {
-	ok, err := match(f, nil, item{json: element})
+	ok, err := (*matcher)(nil).match(f, nil, item{json: element})
 	return ok && err == nil
 }
 
@@ -89,43 +137,43 @@ type item struct {
 	member *Member // of members or groups
 }
 
-func match(f Filter, r *Resource, in item) (bool, error) {
+func (m *matcher) match(f Filter, r *Resource, in item) (bool, error) {
 	switch f := f.(type) {
 	case And:
 		for _, g := range f {
-			if ok, err := match(g, r, in); !ok || err != nil {
+			if ok, err := m.match(g, r, in); !ok || err != nil {
 				return false, err
 			}
 		}
 		return true, nil
 	case Or:
 		for _, g := range f {
-			if ok, err := match(g, r, in); ok || err != nil {
+			if ok, err := m.match(g, r, in); ok || err != nil {
 				return ok && err == nil, err
 			}
 		}
 		return false, nil
 	case Not:
-		ok, err := match(f.Filter, r, in)
+		ok, err := m.match(f.Filter, r, in)
 		return !ok && err == nil, err
 	case Present:
-		return has(f.Path.n, nil, r, in)
+		return m.has(f.Path.n, nil, r, in)
 	case Compare:
 		if f.Op != Ne {
-			return has(f.Path.n, &f, r, in)
+			return m.has(f.Path.n, &f, r, in)
 		}
 		f.Op = Eq
-		ok, err := has(f.Path.n, &f, r, in)
+		ok, err := m.has(f.Path.n, &f, r, in)
 		return !ok && err == nil, err
 	case Some:
-		return f.match(r, in)
+		return m.some(f, r, in)
 	}
 	return false, fmt.Errorf("scim: unknown filter %T", f)
 }
 
 var errNoPath = errors.New("scim: filter without a path")
 
-func (f Some) match(r *Resource, in item) (bool, error) {
+func (m *matcher) some(f Some, r *Resource, in item) (bool, error) {
 	n := f.Path.n
 	switch {
 	case n == nil:
@@ -133,21 +181,21 @@ func (f Some) match(r *Resource, in item) (bool, error) {
 	case in != item{}:
 		return false, errors.New("scim: filter with nested brackets")
 	case n.place == inMembers:
-		return f.matchSet(r.Members, n)
+		return m.someOf(f, r.Members, n)
 	case n.place == inGroups:
-		return f.matchSet(r.Groups, n)
+		return m.someOf(f, r.Groups, n)
 	}
 	raw, _ := r.Document.at(n)
 	elements := walk{raw: raw}
 	for element, ok := elements.next(); ok; element, ok = elements.next() {
-		if ok, err := match(f.Filter, nil, item{json: element}); ok || err != nil {
+		if ok, err := m.match(f.Filter, nil, item{json: element}); ok || err != nil {
 			return ok, err
 		}
 	}
 	return false, nil
 }
 
-func (f Some) matchSet(set Set, n *node) (bool, error) {
+func (m *matcher) someOf(f Some, set Set, n *node) (bool, error) {
 	if set == nil {
 		return false, nil
 	}
@@ -156,11 +204,11 @@ func (f Some) matchSet(set Set, n *node) (bool, error) {
 			return false, err
 		}
 	}
-	for m, err := range set.All() {
+	for member, err := range set.All() {
 		if err != nil {
 			return false, err
 		}
-		if ok, err := match(f.Filter, nil, item{member: &m}); ok || err != nil {
+		if ok, err := m.match(f.Filter, nil, item{member: &member}); ok || err != nil {
 			return ok, err
 		}
 	}
@@ -168,57 +216,86 @@ func (f Some) matchSet(set Set, n *node) (bool, error) {
 }
 
 // has reports whether n has a value that satisfies c, or any if c is nil.
-func has(n *node, c *Compare, r *Resource, in item) (bool, error) {
-	switch {
-	case n == nil:
+func (m *matcher) has(n *node, c *Compare, r *Resource, in item) (bool, error) {
+	if n == nil {
 		return false, errNoPath
+	}
+	if err := m.look(len(in.json)); err != nil {
+		return false, err
+	}
+	switch {
 	case in.member != nil:
-		return c.text(in.member.text(n)), nil
+		return m.text(c, in.member.text(n)), nil
 	case in.json != "" && n.parent.kind == kindComplex:
-		raw, _ := memberOf(in.json, n.name)
-		return c.anyOf(raw), nil
+		raw, ok := memberOf(in.json, n.name)
+		if !ok {
+			raw = c.absent()
+		}
+		return m.anyOf(c, raw), nil
 	case in.json != "":
-		return c.anyOf(in.json), nil
+		return m.anyOf(c, in.json), nil
 	}
 	switch n.place {
 	case inID:
-		return c.text(r.ID), nil
+		return m.text(c, r.ID), nil
 	case inMeta:
-		return c.meta(n, r), nil
+		return m.meta(c, n, r), nil
 	case inSchemas:
-		return c.schemas(n, r), nil
+		return m.schemas(c, n, r), nil
 	case inMembers:
-		return c.set(n, r.Members)
+		return m.set(c, n, r.Members)
 	case inGroups:
-		return c.set(n, r.Groups)
+		return m.set(c, n, r.Groups)
+	}
+	whole, _ := r.Document.Get(n.top().name)
+	if err := m.look(len(whole)); err != nil {
+		return false, err
 	}
 	values := r.Document.values(n)
+	values.absent = c.absent()
 	for raw, ok := values.next(); ok; raw, ok = values.next() {
-		if c.json(raw) {
+		if m.json(c, raw) {
 			return true, nil
 		}
 	}
 	return false, nil
 }
 
+// absent is what an element is taken to have that lacks the sub-attribute: not
+// to be primary is not to be it (RFC 7643 §2.4).
+func (c *Compare) absent() string {
+	if c != nil && c.Path.n == c.Path.n.parent.primary {
+		return "false"
+	}
+	return ""
+}
+
+// top returns the attribute of the document, or the extension, that n is or is in.
+func (n *node) top() *node {
+	for n.parent.kind != kindRoot {
+		n = n.parent
+	}
+	return n
+}
+
 // anyOf reports whether canonical JSON, or if it is an array an element of
 // it, satisfies c.
-func (c *Compare) anyOf(raw string) bool {
+func (m *matcher) anyOf(c *Compare, raw string) bool {
 	elements := walk{raw: raw}
 	for v, ok := elements.next(); ok; v, ok = elements.next() {
-		if c.json(v) {
+		if m.json(c, v) {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *Compare) meta(n *node, r *Resource) bool {
+func (m *matcher) meta(c *Compare, n *node, r *Resource) bool {
 	switch n.name {
 	case "meta":
 		return c == nil
 	case "resourceType":
-		return c.text(r.Type)
+		return m.text(c, r.Type)
 	case "created":
 		return c.time(r.Created)
 	case "lastModified":
@@ -228,23 +305,23 @@ func (c *Compare) meta(n *node, r *Resource) bool {
 }
 
 // schemas looks at the URIs of the type and of the extensions with data.
-func (c *Compare) schemas(n *node, r *Resource) bool {
+func (m *matcher) schemas(c *Compare, n *node, r *Resource) bool {
 	root := n.parent
-	if c.text(root.name) {
+	if m.text(c, root.name) {
 		return true
 	}
 	for _, e := range root.children {
 		if e.kind != kindExtension {
 			continue
 		}
-		if _, ok := r.Document.Get(e.name); ok && c.text(e.name) {
+		if _, ok := r.Document.Get(e.name); ok && m.text(c, e.name) {
 			return true
 		}
 	}
 	return false
 }
 
-func (c *Compare) set(n *node, set Set) (bool, error) {
+func (m *matcher) set(c *Compare, n *node, set Set) (bool, error) {
 	if set == nil {
 		return false, nil
 	}
@@ -252,18 +329,21 @@ func (c *Compare) set(n *node, set Set) (bool, error) {
 		return set.Has(c.Value.key)
 	}
 	if c == nil {
-		return anyMember(set, n, nil)
+		return m.anyMember(nil, n, set)
 	}
 	copied := *c // which is allocated, so that c need not be where a filter is not about members
-	return anyMember(set, n, &copied)
+	return m.anyMember(&copied, n, set)
 }
 
-func anyMember(set Set, n *node, c *Compare) (bool, error) {
-	for m, err := range set.All() {
+func (m *matcher) anyMember(c *Compare, n *node, set Set) (bool, error) {
+	for member, err := range set.All() {
 		if err != nil {
 			return false, err
 		}
-		if c.text(m.text(n)) {
+		if err := m.look(0); err != nil {
+			return false, err
+		}
+		if m.text(c, member.text(n)) {
 			return true, nil
 		}
 	}
@@ -314,7 +394,7 @@ func (m *Member) text(n *node) string {
 
 // json reports whether a value in canonical JSON satisfies c. Ne is none of
 // the operators here: it is about all values.
-func (c *Compare) json(raw string) bool {
+func (m *matcher) json(c *Compare, raw string) bool {
 	if c == nil {
 		return filled(raw)
 	}
@@ -337,7 +417,7 @@ func (c *Compare) json(raw string) bool {
 		v, ok := parseDateTime(text)
 		return ok && c.time(v)
 	}
-	return c.text(text)
+	return m.text(c, text)
 }
 
 func (c *Compare) time(v time.Time) bool {
@@ -348,7 +428,7 @@ func (c *Compare) time(v time.Time) bool {
 }
 
 // text reports whether a string satisfies c; the empty one is no value.
-func (c *Compare) text(v string) bool {
+func (m *matcher) text(c *Compare, v string) bool {
 	if v == "" || c == nil {
 		return v != ""
 	}
@@ -356,6 +436,9 @@ func (c *Compare) text(v string) bool {
 	ascii, upper := letters(v)
 	switch {
 	case !ascii:
+		if m != nil {
+			m.looks += 3 * len(v) // as long as it takes to fold
+		}
 		v = comparisonKey(v, c.Path.n.exact)
 	case upper && !c.Path.n.exact:
 		return c.folded(v, want)

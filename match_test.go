@@ -534,9 +534,9 @@ func plainMatch(f Filter, in any) bool {
 	case Not:
 		return !plainMatch(f.Filter, in)
 	case Present:
-		return len(plainValues(f.Path.n, in)) > 0
+		return len(plainValues(f.Path.n, in, nil)) > 0
 	case Some:
-		for _, element := range plainValues(f.Path.n, in) {
+		for _, element := range plainValues(f.Path.n, in, nil) {
 			if plainMatch(f.Filter, inBrackets{element}) {
 				return true
 			}
@@ -547,7 +547,11 @@ func plainMatch(f Filter, in any) bool {
 			f.Op = Eq
 			return !plainMatch(f, in)
 		}
-		for _, v := range plainValues(f.Path.n, in) {
+		var absent any
+		if f.Path.n == f.Path.n.parent.primary {
+			absent = false
+		}
+		for _, v := range plainValues(f.Path.n, in, absent) {
 			if plainCompare(f, v) {
 				return true
 			}
@@ -559,20 +563,27 @@ func plainMatch(f Filter, in any) bool {
 
 type inBrackets struct{ element any }
 
-func plainValues(n *node, in any) (values []any) {
+func plainValues(n *node, in, absent any) (values []any) {
 	if b, ok := in.(inBrackets); ok {
 		if n.parent.kind != kindComplex {
 			return flat(b.element)
 		}
-		return flat(b.element.(map[string]any)[n.name])
+		return flat(given(b.element.(map[string]any)[n.name], absent))
 	}
 	if n.parent.kind == kindRoot {
 		return flat(in.(map[string]any)[n.name])
 	}
-	for _, outer := range plainValues(n.parent, in) {
-		values = append(values, flat(outer.(map[string]any)[n.name])...)
+	for _, outer := range plainValues(n.parent, in, nil) {
+		values = append(values, flat(given(outer.(map[string]any)[n.name], absent))...)
 	}
 	return values
+}
+
+func given(v, absent any) any {
+	if v == nil {
+		return absent
+	}
+	return v
 }
 
 func flat(v any) []any {
@@ -678,5 +689,53 @@ func BenchmarkMatch(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// However often a client names what is in the schema, a projection is no larger
+// than that.
+func TestProjectionIsNoLargerThanTheSchema(t *testing.T) {
+	user, _ := userAndGroupTypes(t)
+	once, err := user.parseProjection(UserSchemaURI, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	often, err := user.parseProjection(strings.Repeat(UserSchemaURI+",userName,emails.value,", 600), "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := len(once.paths) + 1; len(often.paths) != most { // emails.value is one more
+		t.Errorf("got %d attributes, want %d", len(often.paths), most)
+	}
+}
+
+// TestPrimaryIsAssumedFalse: R-022. An element without primary is not primary.
+func TestPrimaryIsAssumedFalse(t *testing.T) {
+	user, _ := userAndGroupTypes(t)
+	for _, tt := range []struct {
+		body, filter string
+		want         bool
+	}{
+		{`"emails":[{"value":"a"}]`, `emails[primary eq false]`, true},
+		{`"emails":[{"value":"a"}]`, `emails[value eq "a" and primary eq false]`, true},
+		{`"emails":[{"value":"a"}]`, `emails.primary eq false`, true},
+		{`"emails":[{"value":"a"}]`, `emails[primary ne true]`, true},
+		{`"emails":[{"value":"a"}]`, `emails[primary ne false]`, false},
+		{`"emails":[{"value":"a"}]`, `emails[primary eq true]`, false},
+		{`"emails":[{"value":"a"}]`, `emails.primary eq true`, false},
+		{`"emails":[{"value":"a"}]`, `emails[primary pr]`, false},
+		{`"emails":[{"value":"a"}]`, `emails.primary pr`, false},
+		{`"emails":[{"value":"a","primary":true}]`, `emails.primary eq false`, false},
+		{`"emails":[{"value":"a","primary":true},{"value":"b"}]`, `emails[value eq "b" and primary eq false]`, true},
+		{`"emails":[{"value":"a","primary":true},{"value":"b"}]`, `emails[value eq "a" and primary eq false]`, false},
+		{`"title":"t"`, `emails.primary eq false`, false},
+	} {
+		f, err := user.ParseFilter(tt.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Match(f, &Resource{Document: read(t, user, `{"userName":"u",`+tt.body+`}`)}); got != tt.want || err != nil {
+			t.Errorf("%s, %s: got %t, %v, want %t", tt.body, tt.filter, got, err, tt.want)
+		}
 	}
 }

@@ -4,13 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/memstore"
 )
 
-// What Options.Me may say, and how it is answered. The rest is in
+// A Ref without a tenant is of the client's, as is one that names it.
+func TestMeOfATenant(t *testing.T) {
+	var ref scim.Ref
+	h, err := scim.NewHandler(new(memstore.Store), scim.StaticToken("secret", scim.Principal{Tenant: "acme"}), &scim.Options{
+		Me: func(context.Context, scim.Principal) (scim.Ref, error) { return ref, nil }, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := endpoint{t, h}
+	e.do("POST", "/Users", `{"userName":"ann"}`)
+	id := e.page("/Users?a=1").Resources[0].ID
+	for tenant, want := range map[string]int{"": 200, "acme": 200, "other": 404} {
+		ref = scim.Ref{Tenant: tenant, Type: "User", ID: id}
+		if rec := e.do("GET", "/Me", ""); rec.Code != want {
+			t.Errorf("a Ref of tenant %q: got %d %s, want %d", tenant, rec.Code, rec.Body, want)
+		}
+	}
+}
+
+// What Options.Me may say, and how it is answered (R-307). The rest is in
 // testdata/wire/R309_me.txt.
 func TestMe(t *testing.T) {
 	var ref scim.Ref

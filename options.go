@@ -37,23 +37,29 @@ type Options struct {
 	MaxOperations int   // operations in a PATCH; more are 413; default: 2000
 	MaxBulk       int   // operations in a bulk request; more are 413; default: 1000
 	MaxResults    int   // largest page; larger counts are cut; default: 200
-	MaxScan       int   // resources that a query without an index may look at; more are 400 tooMany; default: 1,000,000
+	MaxScan       int   // resources that a query without an index may look at, and a 16th of the values, as [Query.Matcher] counts them; more are 400 tooMany; default: 1,000,000
 	MaxFilter     int   // longest filter, and path of a PATCH, in bytes; default: 8 KiB
 
 	// CursorKey seals the cursors of pages (RFC 9865), 32 random bytes or more.
 	// Handlers that serve one endpoint together, on several machines or before
 	// and after a restart, need the same one: a cursor sealed with another is
-	// answered 400 invalidCursor. Default: a random one for each Handler.
+	// answered 400 invalidCursor. A cursor belongs to its endpoint and tenant, so
+	// Handlers may share a key that do not serve the same. Default: a random one
+	// for each Handler.
 	CursorKey []byte
 
 	// Strict holds all clients to the letter of the RFCs and of the SCIM 2.0
 	// Interoperability Profile, which is narrower: none of the tolerances for
 	// identity providers' dialects is granted. Okta, and Entra with its flag
-	// aadOptscim062020, need them. See also [Principal.Strict].
+	// aadOptscim062020, need them. As the profile has it (§5.4), the type of a
+	// multi-valued attribute's elements is no attribute for them, and in no schema
+	// that they are shown, unless it has CanonicalValues. A password is dropped
+	// even so where the schema has none. See also [Principal.Strict].
 	Strict bool
 
 	// Me says which resource of its tenant a client is, for /Me (RFC 7644
-	// §3.11). The zero Ref means none, which is answered 404. Default: nobody
+	// §3.11). A Ref without a Tenant means the principal's. The zero Ref means
+	// none, which is answered 404, as a Ref of another tenant is. Default: nobody
 	// is, and /Me is answered 501.
 	Me func(ctx context.Context, p Principal) (Ref, error)
 
@@ -118,9 +124,6 @@ func (o *Options) withDefaults() (Options, error) {
 	}
 	if len(out.Types) == 0 {
 		user, err := UserType()
-		if err == nil && out.Strict {
-			user, err = profileUserType(user)
-		}
 		if err != nil {
 			return out, err
 		}

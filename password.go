@@ -3,6 +3,7 @@ package scim
 import (
 	"fmt"
 	"io"
+	"strings"
 )
 
 // PasswordAttribute returns the attribute password of RFC 7643 §4.1.1, which
@@ -45,4 +46,37 @@ func (t *ResourceType) linkPassword() error {
 	}
 	t.password = n
 	return nil
+}
+
+// namesPassword reports whether a name that the type does not have, relative to
+// the node, is that of a user's password. What a client sends for it is dropped
+// even if the client is strict: providers send one, asked or not.
+func (t *ResourceType) namesPassword(n *node, name string) bool {
+	if n.kind != kindRoot || t.def.Schema.ID != UserSchemaURI {
+		return false
+	}
+	if rest, ok := cutFold(name, UserSchemaURI+":"); ok {
+		name = rest
+	}
+	return strings.EqualFold(name, "password")
+}
+
+// quotable returns what of a client's path may be told and logged: all, unless
+// it is more than a name and has that of an attribute in it that is never
+// returned, or of a password: what follows may be the value that it is to have.
+func (t *ResourceType) quotable(path string) string {
+	end := strings.IndexAny(path, "[ =\"")
+	if end < 0 {
+		return path
+	}
+	low := strings.ToLower(path)
+	if t.def.Schema.ID == UserSchemaURI && strings.Contains(low, "password") {
+		return path[:end]
+	}
+	for _, n := range t.hidden {
+		if n.neverShown() && strings.Contains(low, strings.ToLower(n.name)) {
+			return path[:end]
+		}
+	}
+	return path
 }

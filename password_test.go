@@ -229,19 +229,78 @@ func TestPasswordsInErrors(t *testing.T) {
 	}
 }
 
-// A user schema without the attribute drops it, as it does all that it does not
-// know, and a strict client is told so.
+// A user schema without the attribute drops it, a strict client's too, to whom
+// all else that the schema does not know is an error.
 func TestPasswordsThatNobodyWants(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		p := passwords{hooks: new(tellingHooks), store: new(memstore.Store), logs: new(bytes.Buffer), seen: new(bytes.Buffer)}
 		p.endpoint = newEndpoint(t, p.store, &scim.Options{Hooks: p.hooks, Strict: strict, Logger: slog.New(slog.NewTextHandler(p.logs, nil))})
-		want := 201
-		if strict {
-			want = 400
+		const user, value = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann",`, `":"` + secretWord + `"`
+		var made struct{ ID string }
+		if err := json.Unmarshal([]byte(p.ask(201, "POST", "/Users", user+`"password`+value+`}`)), &made); err != nil {
+			t.Fatal(err)
 		}
-		p.ask(want, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann","password":"`+secretWord+`"}`)
-		p.wantTold("POST")
+		ann := "/Users/" + made.ID
+		p.ask(200, "PUT", ann, user+`"PassWord`+value+`}`)
+		for _, path := range []string{"password", "Password", "urn:ietf:params:scim:schemas:core:2.0:User:password"} {
+			for _, op := range []string{"add", "replace"} {
+				p.ask(200, "PATCH", ann, patchHead+`[{"op":"`+op+`","path":"`+path+`","value`+value+`}]}`)
+			}
+			p.ask(200, "PATCH", ann, patchHead+`[{"op":"remove","path":"`+path+`"}]}`)
+		}
+		refused := 200
+		if strict {
+			refused = 400
+		}
+		p.ask(refused, "PUT", ann, user+`"name":{"password`+value+`}}`)
+		p.ask(refused, "PUT", ann, user+`"pass`+value+`}`)
+		p.ask(refused, "PATCH", ann, patchHead+`[{"op":"replace","path":"emails[type eq \"work\"].password","value`+value+`}]}`)
+		p.ask(refused, "PATCH", ann, patchHead+`[{"op":"replace","path":"pass","value`+value+`}]}`)
+		if r := p.do("GET", ann, ""); strings.Contains(r.Body.String(), "assword") {
+			t.Errorf("the user has a password: %s", r.Body)
+		}
+		p.hooks.take()
 		p.wantSecret()
+	}
+}
+
+// A path with a password in it is not said again, whether or not the schema has
+// one.
+func TestPasswordsInPaths(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		for _, typ := range []*scim.ResourceType{passwordType(t), must(t)(scim.UserType())} {
+			p := passwords{hooks: new(tellingHooks), store: new(memstore.Store), logs: new(bytes.Buffer), seen: new(bytes.Buffer)}
+			p.endpoint = newEndpoint(t, p.store, &scim.Options{
+				Types: []*scim.ResourceType{typ}, Hooks: p.hooks, Strict: strict, Logger: slog.New(slog.NewTextHandler(p.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			})
+			var made struct{ ID string }
+			if err := json.Unmarshal([]byte(p.ask(201, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ann"}`)), &made); err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range []string{
+				`password[value eq \"` + secretWord + `\"]`, `password[value eq \"` + secretWord, `Password[value eq \"` + secretWord + `\"].x`, `password eq \"` + secretWord + `\"`,
+				` password[value eq \"` + secretWord + `\"]`, `password.value[value eq \"` + secretWord + `\"]`, `password=` + secretWord, `password[` + secretWord + `]`,
+				`urn:ietf:params:scim:schemas:core:2.0:User:password[value eq \"` + secretWord + `\"]`, `not[password eq \"` + secretWord + `\"]`,
+			} {
+				for _, op := range []string{
+					`{"op":"replace","path":"` + path + `","value":"x"}`, `{"op":"remove","path":"` + path + `"}`, `{"op":"add","value":{"` + path + `":"x"}}`,
+					`{"op":"replace","path":"` + path + `"}`, `{"op":"replace","path":"emails","value":[{"` + path + `":"x"}]}`,
+				} {
+					p.seen.Reset()
+					rec := p.do("PATCH", "/Users/"+made.ID, patchHead+"["+op+"]}")
+					fmt.Fprintln(p.seen, rec.Header(), rec.Body)
+					if text := p.seen.String() + p.logs.String(); rec.Code >= 500 || strings.Contains(text, "Horse") {
+						t.Errorf("strict %t, PATCH %s: got %d, and it is said again: %s", strict, op, rec.Code, text)
+					}
+					p.logs.Reset()
+				}
+			}
+			p.wantSecret()
+			rec := p.do("PATCH", "/Users/"+made.ID, patchHead+`[{"op":"replace","path":"emails[type eq \"work\"].primary","value":"maybe"}]}`)
+			if want := `emails[type eq \\\"work\\\"].primary`; rec.Code != 400 || !strings.Contains(rec.Body.String(), strings.ReplaceAll(want, `\\\`, `\`)) {
+				t.Errorf("another path is said: got %d %s, want 400 and %s", rec.Code, rec.Body, want)
+			}
+		}
 	}
 }
 
@@ -263,6 +322,18 @@ func TestPasswordNeedsHooks(t *testing.T) {
 		def.Schema.Attributes = append(def.Schema.Attributes, a)
 		if _, err := scim.NewResourceType(def); err == nil {
 			t.Errorf("a password that is %s was taken", name)
+		}
+	}
+	// A Key would tell the Store.
+	for _, indexed := range []string{"password", "PASSWORD", "urn:ietf:params:scim:schemas:core:2.0:User:password", ""} {
+		def := must(t)(scim.UserType()).Definition()
+		a := scim.PasswordAttribute()
+		if def.Indexed = append(def.Indexed, indexed); indexed == "" {
+			a.Uniqueness, def.Indexed = scim.UniqueServer, nil
+		}
+		def.Schema.Attributes = append(def.Schema.Attributes, a)
+		if _, err := scim.NewResourceType(def); err == nil || !strings.Contains(err.Error(), "neither unique nor indexed") {
+			t.Errorf("a password that is indexed as %q, unique %q: got %v, want an error that says so", indexed, a.Uniqueness, err)
 		}
 	}
 }

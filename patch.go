@@ -53,6 +53,8 @@ type Patch struct {
 	delta      MemberDelta // what members come to
 	seeMembers bool        // delta depends on the members there are, and is not set
 
+	work *int // what is left of it for this patch and others; nil: there are none
+
 	room [1]step // for most patches
 }
 
@@ -157,6 +159,7 @@ type patchOptions struct {
 	decodeOptions
 	maxOperations int // 0: defaultMaxOperations
 	maxPath       int // the longest path in bytes; 0: defaultMaxPath
+	work          *int
 }
 
 const (
@@ -183,7 +186,7 @@ func (t *ResourceType) parsePatch(body []byte, o patchOptions) (*Patch, error) {
 		o.maxPath = defaultMaxPath
 	}
 	o.onePrimary = true
-	m, err := openMessage(body, patchSchemaURI, o.decodeOptions)
+	m, err := openMessage(body, patchSchemaURI, o.decodeOptions, "schemas", "Operations")
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +194,7 @@ func (t *ResourceType) parsePatch(body []byte, o patchOptions) (*Patch, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := patchReader{t: t, o: o.decodeOptions, maxPath: o.maxPath, p: &Patch{t: t, dialect: o.dialect}}
+	r := patchReader{t: t, o: o.decodeOptions, maxPath: o.maxPath, p: &Patch{t: t, dialect: o.dialect, work: o.work}}
 	r.p.steps = r.p.room[:0]
 	walk := jsontext.NewArray(operations)
 	for src, ok := walk.Next(); ok; src, ok = walk.Next() {
@@ -206,7 +209,9 @@ func (t *ResourceType) parsePatch(body []byte, o patchOptions) (*Patch, error) {
 	if r.index == 0 && !o.dialect.grants(ruleNoOperations) {
 		return nil, Errorf(ErrInvalidSyntax, "Operations is empty")
 	}
-	if len(r.p.members) > 0 && !r.p.seeMembers {
+	if r.p.seeMembers {
+		err = r.p.share(0) // before the members are read
+	} else if len(r.p.members) > 0 {
 		r.p.delta, err = r.p.composeMembers(nil)
 	}
 	return r.p, err
@@ -242,10 +247,14 @@ func (r *patchReader) read(src []byte) error {
 		switch {
 		case named(name, "op"):
 			op = v
-		case named(name, "path") && !isNull(v):
-			path = v
+		case named(name, "path"):
+			if !isNull(v) {
+				path = v
+			}
 		case named(name, "value"):
 			value = v
+		case r.o.dialect.isStrict():
+			return Errorf(ErrInvalidSyntax, "%q is none of the members op, path, value", clip(r.t.quotable(jsontext.Unquote(name))))
 		}
 	}
 	if err := r.readOp(op); err != nil {
@@ -257,15 +266,16 @@ func (r *patchReader) read(src []byte) error {
 	if path[0] != '"' {
 		return Errorf(ErrInvalidSyntax, "path must be a string")
 	}
-	r.path = jsontext.Unquote(path)
-	at, err := r.resolve(r.t.root, r.path)
+	whole := jsontext.Unquote(path)
+	r.path = r.t.quotable(whole)
+	at, err := r.resolve(r.t.root, whole)
 	switch {
 	case err != nil:
 		return err
 	case value == nil && r.op != patchRemove:
 		return Errorf(ErrInvalidValue, "value is missing")
 	case at.n == nil:
-		return r.unknown(r.path)
+		return r.unknown(ErrInvalidPath, r.t.root, whole)
 	case at.readOnly():
 		return Errorf(ErrMutability, "%s is read-only", at.attribute().path)
 	}
@@ -307,7 +317,7 @@ func (r *patchReader) members(n *node, object []byte) error {
 	for name, value, ok := walk.Next(); ok; name, value, ok = walk.Next() {
 		key := jsontext.Unquote(name)
 		at := patchPath{n: n.childString(key)}
-		if r.path = key; n.kind != kindRoot && at.n != nil {
+		if r.path = r.t.quotable(key); n.kind != kindRoot && at.n != nil {
 			r.path = at.n.path
 		}
 		if at.n == nil && n.kind != kindComplex {
@@ -319,7 +329,7 @@ func (r *patchReader) members(n *node, object []byte) error {
 		var err error
 		switch {
 		case at.n == nil:
-			err = r.unknown(key)
+			err = r.unknown(ErrInvalidSyntax, n, key)
 		case at.readOnly():
 			err = r.readOnly(at.attribute())
 		default:
@@ -342,7 +352,7 @@ func (r *patchReader) key(n *node, key string) (patchPath, error) {
 		return patchPath{}, nil
 	}
 	if !r.o.dialect.grants(needs) {
-		return patchPath{}, Errorf(ErrInvalidValue, "%s is a path, expected the name of an attribute", clip(key))
+		return patchPath{}, Errorf(ErrInvalidValue, "%s is a path, expected the name of an attribute", clip(r.t.quotable(key)))
 	}
 	return r.resolve(n, key)
 }
@@ -351,14 +361,24 @@ func (r *patchReader) resolve(scope *node, path string) (patchPath, error) {
 	if len(path) > r.maxPath {
 		return patchPath{}, Errorf(ErrInvalidPath, "the path is longer than %d bytes", r.maxPath)
 	}
-	return r.t.parsePatchPath(scope, path, r.o.dialect)
+	at, err := r.t.parsePatchPath(scope, path, r.o.dialect)
+	switch {
+	case err != nil && r.t.quotable(path) != path:
+		return patchPath{}, Errorf(ErrInvalidPath, "this is no path to an attribute")
+	case err == nil && at.n != nil && !r.o.dialect.knows(at.attribute()):
+		return patchPath{}, nil
+	}
+	return at, err
 }
 
-func (r *patchReader) unknown(name string) error {
-	if r.o.dialect.grants(ruleUnknownName) {
+// unknown says what becomes of a name that the node n does not have: an error
+// of the kind for a strict client. In a value that is the same as in a resource
+// (SCIM 2.0 Interoperability Profile §5.3).
+func (r *patchReader) unknown(kind error, n *node, name string) error {
+	if r.t.namesPassword(n, name) || r.o.dialect.grants(ruleUnknownName) {
 		return nil
 	}
-	return Errorf(ErrInvalidPath, "%s has no attribute %q", r.t.def.Name, clip(name))
+	return Errorf(kind, "%s has no attribute %q", r.t.def.Name, clip(r.t.quotable(name)))
 }
 
 func (r *patchReader) readOnly(n *node) error {
@@ -540,8 +560,8 @@ func (r *patchReader) fields(n *node, object []byte) ([]entry, error) {
 		var raw string
 		var err error
 		switch {
-		case sub == nil:
-			err = r.unknown(key)
+		case !r.o.dialect.knows(sub):
+			err = r.unknown(ErrInvalidSyntax, n, key)
 		case sub.readOnly:
 			err = r.readOnly(sub)
 		case sub.fromServer():

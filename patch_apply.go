@@ -156,6 +156,17 @@ func (w *worksheet) spend(n int) error {
 	if w.left -= n; w.left < 0 {
 		return tooMuch()
 	}
+	return w.p.share(n)
+}
+
+// share takes work from what a patch shares with others.
+func (p *Patch) share(n int) error {
+	if p.work == nil {
+		return nil
+	}
+	if *p.work -= n; *p.work < 0 {
+		return tooMuch()
+	}
 	return nil
 }
 

@@ -75,6 +75,9 @@ func idsOf(f Filter, value *node, ids []Member) ([]Member, bool) {
 // member, which matters only where a step has a filter.
 func (p *Patch) composeMembers(has Set) (MemberDelta, error) {
 	var d roll
+	if p.work != nil {
+		defer func() { *p.work -= d.work * elementWork }() // below zero too, which the next one finds
+	}
 	for i := range p.members {
 		if err := d.do(p.t.members, &p.members[i], has); err != nil {
 			return MemberDelta{}, err

@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -13,9 +12,50 @@ import (
 // the default.
 type projection struct {
 	include bool // paths are all that is wanted; otherwise all that is not
-	paths   []*node
-	sent    []*node // attributes the client sent: of complex ones, the sub-attributes
+	paths   nodeSet
+	sent    nodeSet // attributes the client sent: of complex ones, the sub-attributes
 }
+
+// A nodeSet has attributes, with true, and with false those that they are parts
+// of. To look one up takes the same time whatever a client names, however often.
+type nodeSet map[*node]bool
+
+func nodeSetOf(nodes []*node) nodeSet {
+	if len(nodes) == 0 {
+		return nil
+	}
+	set := nodeSet{}
+	for _, n := range nodes {
+		set.add(n)
+	}
+	return set
+}
+
+func (s nodeSet) add(n *node) {
+	s[n] = true
+	for outer := n.parent; outer != nil; outer = outer.parent {
+		s[outer] = s[outer]
+	}
+}
+
+// names reports whether the set has n or something around it, and if not,
+// whether it has something inside n.
+func (s nodeSet) names(n *node) (whole, inside bool) {
+	if len(s) == 0 {
+		return false, false
+	}
+	for outer := n; outer != nil; outer = outer.parent {
+		if s[outer] {
+			return true, false
+		}
+	}
+	_, inside = s[n]
+	return false, inside
+}
+
+// maxNames is how many names one of the parameters may have, known or not: more
+// than any type has attributes.
+const maxNames = 2000
 
 // verdict is what a projection makes of an attribute.
 type verdict uint8
@@ -36,16 +76,20 @@ func (t *ResourceType) parseProjection(attributes, excluded string, d *dialect) 
 		}
 		p.include, list = true, attributes
 	}
-	for list != "" {
+	p.paths = nodeSet{}
+	for left := maxNames; list != ""; left-- {
+		if left == 0 {
+			return p, Errorf(ErrInvalidValue, "attributes and excludedAttributes may have no more than %d names", maxNames)
+		}
 		var name string
 		name, list, _ = strings.Cut(list, ",")
 		name = strings.TrimSpace(name)
 		if n := t.resolve(name); n != nil {
-			if !slices.Contains(p.paths, n) {
-				p.paths = append(p.paths, n)
-			}
+			p.paths.add(n)
 		} else if strings.EqualFold(name, t.def.Schema.ID) {
-			p.paths = append(p.paths, t.own()...)
+			for _, n := range t.own() {
+				p.paths.add(n)
+			}
 		}
 	}
 	return p, nil
@@ -81,33 +125,21 @@ func (n *node) neverShown() bool {
 	return n.attr != nil && (n.attr.Returned == ReturnedNever || n.attr.Mutability == WriteOnly)
 }
 
-// names reports whether the list names n or something around it, and whether
-// it names something inside n.
-func names(list []*node, n *node) (whole, inside bool) {
-	for _, p := range list {
-		if n.within(p) {
-			return true, false
-		}
-		inside = inside || p.within(n)
-	}
-	return false, inside
-}
-
 func (p *projection) of(n *node) verdict {
-	whole, inside := names(p.paths, n)
+	whole, inside := p.paths.names(n)
 	if n.attr != nil {
 		switch {
 		case n.neverShown():
 			return drop
 		case n.attr.Returned == ReturnedRequest && !(p.include && (whole || inside)):
-			if sent, within := names(p.sent, n); !sent && !within {
+			if sent, within := p.sent.names(n); !sent && !within {
 				return drop
 			}
 		}
 	}
 	v := drop
 	switch {
-	case n.alwaysShown(p.include || !slices.Contains(p.paths, n)):
+	case n.alwaysShown(p.include || !p.paths[n]):
 		v = keep
 	case inside:
 		v = some

@@ -10,7 +10,7 @@ import (
 	"github.com/usherkit/scim/memstore"
 )
 
-// TestMaxScan: a query that no index answers is refused where it would touch too
+// TestMaxScan: R-162. A query that no index answers is refused where it would touch too
 // much, and says what to ask instead; what an index answers is not.
 func TestMaxScan(t *testing.T) {
 	h, err := scim.NewHandler(new(memstore.Store), scim.StaticToken("secret", scim.Principal{}), &scim.Options{MaxScan: 20})

@@ -208,7 +208,7 @@ func (h *Handler) me(x *exchange, method string) (verb, error) {
 		return nil, err
 	}
 	x.typ, x.id = h.types[ref.Type], ref.ID
-	if x.typ == nil || x.id == "" || ref.Tenant != x.principal.Tenant {
+	if x.typ == nil || x.id == "" || ref.Tenant != "" && ref.Tenant != x.principal.Tenant {
 		return nil, Errorf(ErrNotFound, "the client is no user here")
 	}
 	return x.chooseForResource(method)
@@ -296,7 +296,7 @@ func (h *Handler) received(req *request) (in decoded, want projection, err error
 		return in, want, err
 	}
 	in, err = req.typ.decode(req.body, h.decoding(req))
-	want.sent = in.named
+	want.sent = nodeSetOf(in.named)
 	return in, want, err
 }
 
@@ -393,11 +393,11 @@ func (h *Handler) patch(req *request) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	p, err := req.typ.parsePatch(req.body, patchOptions{h.decoding(req), h.options.MaxOperations, h.options.MaxFilter})
+	p, err := req.typ.parsePatch(req.body, patchOptions{h.decoding(req), h.options.MaxOperations, h.options.MaxFilter, req.work})
 	if err != nil {
 		return response{}, err
 	}
-	want.sent = p.named()
+	want.sent = nodeSetOf(p.named())
 	noBody := h.options.UserPatch204
 	if req.typ.members != nil {
 		noBody = !h.options.GroupPatch200

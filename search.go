@@ -182,7 +182,7 @@ func (h *Handler) plan(req *request, s *search) (*plan, error) {
 	}
 	q := &plan{limit: h.options.MaxResults, byCursor: s.cursor != nil, count: absent}
 	for _, t := range types {
-		p := &share{typ: t, query: Query{Tenant: req.principal.Tenant, Type: t.def.Name, MaxScan: h.options.MaxScan}}
+		p := &share{typ: t, query: Query{Tenant: req.principal.Tenant, Type: t.def.Name, MaxScan: h.options.MaxScan, Resumes: s.cursor != nil}}
 		var err error
 		if p.want, err = t.parseProjection(s.attributes, s.excluded, &req.dialect); err != nil {
 			return nil, err
@@ -220,7 +220,7 @@ func (h *Handler) plan(req *request, s *search) (*plan, error) {
 	if s.start != nil {
 		return nil, Errorf(ErrInvalidValue, "cursor and startIndex cannot be used together")
 	}
-	q.binding = fmt.Appendf(nil, "%q %q %q", req.principal.Tenant, s.sortBy, strings.ToLower(s.sortOrder))
+	q.binding = fmt.Appendf(nil, "%q %q %q %q", pathOf(req.base), req.principal.Tenant, s.sortBy, strings.ToLower(s.sortOrder))
 	for _, p := range q.shares {
 		q.binding = fmt.Appendf(q.binding, " %q", p.typ.def.Name)
 	}

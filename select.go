@@ -2,6 +2,7 @@ package scim
 
 import (
 	"cmp"
+	"context"
 	"iter"
 	"math"
 	"strings"
@@ -21,8 +22,10 @@ func (q Query) Scans(n int) error {
 
 // Select returns the page that q asks for of the resources that all yields:
 // those that match q.Filter, counted all, in the order of q.Sort, and kept from
-// q.Offset or q.After on, at most q.Limit of them. It stops at the first error.
-// A Store uses it for what it cannot evaluate itself:
+// q.Offset or q.After on, at most q.Limit of them. It stops at the first error,
+// its own by [Query.Scans] and [Query.Matcher] among them; that the context has
+// ended, all says, and so do the Sets. A Store uses it for what it cannot
+// evaluate itself:
 //
 //	if id, ok := scim.Requires(q.Filter, "id"); ok { … } // yield only that one
 //	return scim.Select(all, q)
@@ -38,6 +41,7 @@ func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	satisfies := q.Matcher(context.Background())
 	seen, scans := 0, q.Filter != nil || !q.Sort.IsZero()
 	for r, err := range all {
 		if err != nil {
@@ -48,7 +52,7 @@ func Select(all iter.Seq2[*Resource, error], q Query) (*Page, error) {
 				return nil, err
 			}
 		}
-		ok, err := Match(q.Filter, r)
+		ok, err := satisfies(r)
 		if err != nil {
 			return nil, err
 		}
@@ -140,7 +144,7 @@ func (w *window) page() *Page {
 	for _, r := range w.found[:n] {
 		page.Resources = append(page.Resources, w.q.Projection.of(r.Resource))
 	}
-	if 0 < n && n < len(w.found) {
+	if w.q.Resumes && 0 < n && n < len(w.found) {
 		page.Next = w.found[n-1].place()
 	}
 	return page

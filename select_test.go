@@ -40,6 +40,10 @@ func TestSelect(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if page, err := Select(yielding(all, nil), tt.q); err != nil || !page.Next.IsZero() {
+				t.Errorf("next %+v of a query that does not resume, error %v; want none", page.Next, err)
+			}
+			tt.q.Resumes = true
 			page, err := Select(yielding(all, nil), tt.q)
 			if err != nil {
 				t.Fatal(err)
@@ -89,6 +93,10 @@ func TestSelectPlaces(t *testing.T) {
 		{"no end, not sorted", Query{Offset: 3, Limit: math.MaxInt}, "34", Place{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if page, err := Select(yielding(all, nil), tt.q); err != nil || !page.Next.IsZero() {
+				t.Errorf("next %+v of a query that does not resume, error %v; want none", page.Next, err)
+			}
+			tt.q.Resumes = true
 			page, err := Select(yielding(all, nil), tt.q)
 			if err != nil {
 				t.Fatal(err)

@@ -292,7 +292,7 @@ func TestSortKeyOrder(t *testing.T) {
 	}
 }
 
-// Of long strings the beginnings are compared: never is the order another one.
+// Of long strings the beginnings are compared: never is the order another one.
 func TestSortKeyOfLongStrings(t *testing.T) {
 	typ := sortedType(t)
 	s, err := typ.ParseSort("code", "")

@@ -63,7 +63,11 @@ type Query struct {
 	Filter        Filter // nil matches everything
 	Sort          Sort   // zero: the order of creation
 	Offset, Limit int    // Limit 0: only the total is wanted
-	MaxScan       int    // see Scans; 0: any number may be looked at
+	MaxScan       int    // see Scans and Matcher; 0: any number may be looked at
+
+	// Resumes says that Page.Next is wanted: a walk by cursor (RFC 9865), of
+	// which this is the first page or, with After, another.
+	Resumes bool
 
 	// After, unless zero, is the Next of a Page: this one begins after that
 	// one, and Offset is 0. Resources that come, go or change meanwhile make no
@@ -79,8 +83,9 @@ type Page struct {
 	Total     int // of all matches, wherever the page begins
 	Resources []*Resource
 
-	// Next is the place of the last of Resources if others follow, else zero. A
-	// Store finds it again for the same Filter and Sort, after a restart too,
+	// Next, where the Query Resumes, is the place of the last of Resources if
+	// others follow, else zero. Of any other Query it is not looked at. A Store
+	// finds it again for the same Filter and Sort, after a restart too,
 	// and when the resource is gone.
 	Next Place
 }

@@ -33,6 +33,8 @@ type values struct {
 	outer walk   // over the complex values around a sub-attribute
 	name  string // of the sub-attribute
 	inner walk
+
+	absent string // the value of the sub-attribute where there is none
 }
 
 // values returns a walk over the values that n has in the document.
@@ -54,7 +56,9 @@ func (v *values) next() (raw string, ok bool) {
 		if !ok {
 			return "", false
 		}
-		raw, _ = memberOf(element, v.name)
+		if raw, ok = memberOf(element, v.name); !ok {
+			raw = v.absent
+		}
 		v.inner = walk{raw: raw}
 	}
 }

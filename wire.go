@@ -37,6 +37,7 @@ type request struct {
 	ifNone    string
 	password  Secret // that the body sets
 	told      bool   // of the password, when the same body came before
+	work      *int   // what is left of it for this request and others; nil: there are none
 	dialect   dialect
 }
 
@@ -484,6 +485,7 @@ type failure struct {
 	scimType   string
 	detail     string
 	retryAfter time.Duration
+	overdue    bool // the request had to be answered by a time that is past
 }
 
 func judge(ctx context.Context, err error) failure {
@@ -499,10 +501,13 @@ func judge(ctx context.Context, err error) failure {
 			break
 		}
 	}
-	if ctx.Err() == context.Canceled && errors.Is(err, context.Canceled) {
+	switch ended := ctx.Err(); {
+	case ended == context.Canceled && errors.Is(err, ended):
 		v.status, v.detail = statusClientGone, "the client has gone"
+	case ended == context.DeadlineExceeded && errors.Is(err, ended):
+		v = failure{status: http.StatusServiceUnavailable, detail: "the request took longer than it is given: try again later, or ask for less at once", overdue: true}
 	}
-	if e != nil && v.status != http.StatusInternalServerError {
+	if e != nil && v.status != http.StatusInternalServerError && !v.overdue {
 		v.detail, v.retryAfter = cmp.Or(e.Detail, v.detail), e.RetryAfter
 	}
 	v.detail = cmp.Or(v.detail, usual[http.StatusInternalServerError])
@@ -583,12 +588,17 @@ func (h *Handler) panicked(x *exchange, r *http.Request, v any) {
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
+	// The exchange is not released: the code that panicked may still use it.
+	h.fail(x, r, panicError(v))
+}
+
+// panicError is the error of a panic that was recovered from, for the log.
+func panicError(v any) error {
 	err, ok := v.(error)
 	if !ok {
 		err = fmt.Errorf("%v", v)
 	}
-	// The exchange is not released: the code that panicked may still use it.
-	h.fail(x, r, fmt.Errorf("panic: %w\n%s", hidden{err}, debug.Stack()))
+	return fmt.Errorf("panic: %w\n%s", hidden{err}, debug.Stack())
 }
 
 // hidden keeps a panic's value from being taken for one of the Err kinds.
@@ -603,7 +613,7 @@ func (h *Handler) log(req *request, path string, v failure, err error) {
 	switch {
 	case v.status == http.StatusNotFound:
 		level = slog.LevelInfo // clients ask to learn whether something is there
-	case v.status >= 500 && v.status != http.StatusNotImplemented:
+	case v.status >= 500 && v.status != http.StatusNotImplemented && !v.overdue:
 		level = slog.LevelError
 	}
 	if !h.options.Logger.Enabled(req.ctx, level) {

@@ -268,7 +268,10 @@ func (h table) Replace(r *http.Request, id string, attributes scim.ResourceAttri
 	}
 	of.byName[was]--
 	of.byName[name]++
-	w.attributes, w.modified = attributes, time.Now()
+	w.attributes = attributes
+	if err == nil { // or whether half an update shows in the time depends on the clock
+		w.modified = time.Now()
+	}
 	if err != nil || h.silent {
 		return scim.Resource{ID: id}, err
 	}

@@ -47,6 +47,15 @@
 // string at the top of the type's own schema that has one value, such as
 // userName. It may ignore it. Members are checked one by one with Get.
 //
+// What GetAll has is read whole for a page by cursor too, the first one as well,
+// and put in the order of creation.
+//
+// An attribute that a handler returns and the schemas lack is given back to
+// Replace where it was, at the top or within what has one value. In an element of
+// an attribute with many values, other than members, it is lost. A new member is
+// handed over as its value and type: what else a client says of it, such as
+// display, never reaches a Store.
+//
 // A user is shown with its groups. Where the handler does not return them, all
 // groups are read to find them: return groups, an empty list too, or take the
 // attribute out of the schema.

@@ -14,7 +14,8 @@ import (
 )
 
 // List implements scim.Store. A page of everything is GetAll's own, in the order
-// it has. For any other query all that GetAll has is read, page by page.
+// it has. For any other query, and for one that is to go on, all that GetAll has
+// is read, page by page, and put in the order of creation if that is asked for.
 func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -25,7 +26,7 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	}
 	q.Offset, q.Limit = max(q.Offset, 0), max(q.Limit, 0)
 	c := s.call(ctx, q.Tenant)
-	if q.Filter == nil && q.Sort.IsZero() && q.After.IsZero() {
+	if q.Filter == nil && q.Sort.IsZero() && q.After.IsZero() && !q.Resumes {
 		return c.plain(k, q)
 	}
 	found := c.found(k, q.Filter)
@@ -34,24 +35,19 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	}
 	// Select wants the order of creation, which GetAll may have or not.
 	var list []*scim.Resource
+	match := q.Matcher(c.ctx)
 	for r, err := range found {
 		if err != nil {
 			return nil, err
 		}
-		switch ok, err := scim.Match(q.Filter, r); {
+		switch ok, err := match(r); {
 		case err != nil:
 			return nil, err
 		case ok:
 			list = append(list, r)
 		}
 	}
-	if !slices.IsSortedFunc(list, byCreation) {
-		if q.Filter == nil {
-			// The page before was in GetAll's order, where this place is nowhere.
-			return nil, scim.Errorf(scim.ErrInvalidCursor, "these resources have no order that a cursor could go on in: use startIndex, or sortBy")
-		}
-		slices.SortFunc(list, byCreation)
-	}
+	slices.SortFunc(list, byCreation)
 	q.Filter = nil
 	return scim.Select(each(list), q)
 }

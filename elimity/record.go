@@ -82,6 +82,10 @@ type record struct {
 	members        []element
 	groups         []element
 	knowsGroups    bool // the handler returned them, be they none
+
+	// unknown is what the handler returned and the schemas lack. Replace is
+	// given it again: see carry.
+	unknown within
 }
 
 // record reads a resource that a handler returned for an id.
@@ -110,6 +114,7 @@ func (k *kind) record(tenant string, r elimity.Resource, id string) (*record, er
 	if r.ExternalID.Present() {
 		own[schema.CommonAttributeExternalID] = r.ExternalID.Value()
 	}
+	rec.unknown = k.unknown(own)
 	document, _, err := k.reads.Encode(own)
 	if err != nil {
 		return wrong(err)
@@ -126,6 +131,69 @@ func (k *kind) record(tenant string, r elimity.Resource, id string) (*record, er
 		rec.LastModified = rec.Created
 	}
 	return rec, nil
+}
+
+// within holds what the schemas lack in an extension or a complex attribute.
+type within map[string]any
+
+// unknown returns those of a resource's attributes that the schemas lack, at the
+// top and within what has one value. Elements of an attribute with many are not
+// looked into: they have no name to be found again by.
+func (k *kind) unknown(own map[string]any) within {
+	all := slices.Clone(k.def.Schema.Attributes)
+	for _, name := range []string{"schemas", "id", "externalId", "meta"} {
+		all = append(all, scim.Attribute{Name: name})
+	}
+	for _, e := range k.def.Extensions {
+		all = append(all, scim.Attribute{Name: e.Schema.ID, Type: scim.TypeComplex, SubAttributes: e.Schema.Attributes})
+	}
+	return lacking(all, own)
+}
+
+func lacking(attributes []scim.Attribute, own map[string]any) within {
+	rest := within{}
+	for name, value := range own {
+		i := slices.IndexFunc(attributes, func(a scim.Attribute) bool { return strings.EqualFold(a.Name, name) })
+		if i < 0 {
+			rest[name] = value
+			continue
+		}
+		a := attributes[i]
+		if a.Type != scim.TypeComplex || a.MultiValued {
+			continue
+		}
+		if whole, ok := object(value); ok {
+			if inside := lacking(a.SubAttributes, whole); len(inside) > 0 {
+				rest[a.Name] = inside
+			}
+		}
+	}
+	return rest
+}
+
+// carry puts what the schemas lack back among the attributes that was is to
+// have. What was within something is gone with it.
+func (was *record) carry(all elimity.ResourceAttributes) {
+	for name, value := range was.unknown {
+		if _, is := value.(within); !is || all[name] != nil {
+			continue
+		}
+		if _, had := was.Document.Get(name); !had { // there was nothing else in it
+			all[name] = map[string]any{}
+		}
+	}
+	was.unknown.putInto(all)
+}
+
+func (w within) putInto(all map[string]any) {
+	for name, value := range w {
+		inside, is := value.(within)
+		if !is {
+			all[name] = value
+		} else if into, ok := all[name].(map[string]any); ok {
+			inside.putInto(into)
+		}
+	}
 }
 
 // put sets an attribute. Handlers that stored PATCH as they got it may hold an

@@ -154,6 +154,7 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	if err != nil {
 		return nil, err
 	}
+	was.carry(attributes)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func BenchmarkCursor(b *testing.B) {
 	fill(b, s, size)
 	first := scim.Query{Type: "User", Limit: 100}
 	before, far := first, first
-	before.Offset = size/10*9 - 100
+	before.Offset, before.Resumes = size/10*9-100, true
 	far.After = must(s.List(ctx, before)).Next
 	if page := must(s.List(ctx, far)); page.Resources[0].User().UserName != numbered(size/10*9).UserName {
 		b.Fatalf("the far page begins with %s", page.Resources[0].User().UserName)
@@ -174,7 +174,7 @@ func BenchmarkSortedCursor(b *testing.B) {
 	for _, by := range []string{"userName", "name.familyName", "meta.lastModified"} {
 		q := scim.Query{Type: "User", Limit: 100, Sort: must(users.ParseSort(by, "descending"))}
 		before, far := q, q
-		before.Offset = size/10*9 - 100
+		before.Offset, before.Resumes = size/10*9-100, true
 		far.After = must(s.List(ctx, before)).Next
 		for _, row := range []struct {
 			name string

@@ -73,7 +73,7 @@ func (s *Store) page(t *tenant, in *collection, after uint64, q scim.Query) *sci
 	if len(shown) == 0 {
 		return page
 	}
-	if len(shown) < len(rest) {
+	if q.Resumes && len(shown) < len(rest) {
 		page.Next = scim.Place{At: shown[len(shown)-1].place()}
 	}
 	page.Resources = make([]*scim.Resource, len(shown))
@@ -159,6 +159,7 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, after u
 	// One copy serves for all.
 	var with scim.Resource
 	members, groups := &live{store: s, tenant: t}, &live{store: s, tenant: t, groups: true}
+	satisfies := q.Matcher(ctx)
 	for i, rec := range records {
 		if i%1024 == 1023 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -170,7 +171,7 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, after u
 		members.rec, groups.rec = rec, rec
 		with = *r
 		with.Members, with.Groups = members, groups
-		ok, err := scim.Match(q.Filter, &with)
+		ok, err := satisfies(&with)
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +197,7 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, after u
 		matches = matches[min(q.Offset, len(matches)):]
 	}
 	shown := matches[:min(q.Limit, len(matches))]
-	if 0 < len(shown) && len(shown) < len(matches) {
+	if q.Resumes && 0 < len(shown) && len(shown) < len(matches) {
 		last := shown[len(shown)-1]
 		page.Next = scim.Place{Key: last.key, At: last.rec.place()}
 	}

@@ -17,10 +17,12 @@ import (
 )
 
 // format is the first member of a snapshot, and its value. A program that
-// writes snapshots in another way gives it another value.
+// writes snapshots in another way gives it another value. In format 1 there
+// was no "created": the last resource's number was the last one given.
 const (
 	formatName  = "memstore"
-	formatValue = 1
+	formatValue = 2
+	formatFirst = 1
 )
 
 // mostCreated leaves numbers for resources to come.
@@ -113,7 +115,8 @@ func (s *Store) Snapshot(w io.Writer) error {
 	return nil
 }
 
-// Restore replaces everything in the Store by what a snapshot holds. If it
+// Restore replaces everything in the Store by what a snapshot holds, which an
+// earlier version of this package may have written. If it
 // reports an error the Store is as it was. The Keys of the resources are those
 // of the snapshot, so the resource types must be indexed as they were then.
 func (s *Store) Restore(r io.Reader) error {
@@ -130,19 +133,9 @@ func (s *Store) Restore(r io.Reader) error {
 func readSnapshot(r io.Reader) (*contents, error) {
 	dec := json.NewDecoder(bufio.NewReader(r))
 	dec.DisallowUnknownFields()
-	for _, want := range []json.Token{json.Delim('{'), formatName, float64(formatValue), "created"} {
-		if err := expect(dec, want); err != nil {
-			return nil, err
-		}
-	}
-	var created uint64
-	if err := dec.Decode(&created); err != nil {
-		return nil, fmt.Errorf("created: %w", noEOF(err))
-	}
-	for _, want := range []json.Token{"resources", json.Delim('[')} {
-		if err := expect(dec, want); err != nil {
-			return nil, err
-		}
+	created, err := readHead(dec)
+	if err != nil {
+		return nil, err
 	}
 	re := restoration{paths: map[string]string{}}
 	for n := 1; dec.More(); n++ {
@@ -162,11 +155,48 @@ func readSnapshot(r io.Reader) (*contents, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("more after the end")
 	}
-	if created < re.created || created > mostCreated {
-		return nil, fmt.Errorf("created is %d, and the last resource has the number %d", created, re.created)
+	if created != nil {
+		if *created < re.created || *created > mostCreated {
+			return nil, fmt.Errorf("created is %d, and the last resource has the number %d", *created, re.created)
+		}
+		re.created = *created
 	}
-	re.created = created
 	return &re.contents, re.link()
+}
+
+// readHead reads a snapshot up to its first resource, and how many resources
+// were created, if it is said.
+func readHead(dec *json.Decoder) (created *uint64, err error) {
+	for _, want := range []json.Token{json.Delim('{'), formatName} {
+		if err := expect(dec, want); err != nil {
+			return nil, err
+		}
+	}
+	var format int
+	if err := dec.Decode(&format); err != nil {
+		return nil, fmt.Errorf("format: %w", noEOF(err))
+	}
+	switch format {
+	case formatFirst:
+	case formatValue:
+		if err := expect(dec, "created"); err != nil {
+			return nil, err
+		}
+		if err := dec.Decode(&created); err != nil {
+			return nil, fmt.Errorf("created: %w", noEOF(err))
+		}
+		if created == nil {
+			return nil, errors.New("created is null")
+		}
+	default:
+		return nil, fmt.Errorf("format %d is not one of %d and %d", format, formatFirst, formatValue)
+	}
+	for _, want := range []json.Token{"resources", json.Delim('[')} {
+		if err := expect(dec, want); err != nil {
+			return nil, err
+		}
+	}
+	return created, nil
 }
 
 func expect(dec *json.Decoder, want json.Token) error {

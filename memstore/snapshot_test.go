@@ -112,7 +112,7 @@ func TestPlacesOutliveARestart(t *testing.T) {
 	s := new(Store)
 	ids := fill(t, s, 10)
 	byName := must(users.ParseSort("userName", "ascending"))
-	q := scim.Query{Type: "User", Limit: 9}
+	q := scim.Query{Type: "User", Limit: 9, Resumes: true}
 	places := map[scim.Sort]scim.Place{}
 	for _, q.Sort = range []scim.Sort{{}, byName} {
 		places[q.Sort] = must(s.List(ctx, q)).Next
@@ -159,7 +159,25 @@ const (
 
 // file is a snapshot of the resources.
 func file(resources ...string) string {
-	return fmt.Sprintf(`{"memstore": 1, "created": %d, "resources": [`, len(resources)) + strings.Join(resources, ",") + `]}`
+	return fmt.Sprintf(`{"memstore": 2, "created": %d, "resources": [`, len(resources)) + strings.Join(resources, ",") + `]}`
+}
+
+// A file of format 1 is read, and what is created then comes after all in it.
+func TestRestoreFormat1(t *testing.T) {
+	s := new(Store)
+	old := `{"memstore": 1, "resources": [` + savedUser + "," + strings.Replace(savedGroup, `"type"`, `"number":7,"type"`, 1) + `]}`
+	if err := s.Restore(strings.NewReader(old)); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"memstore": 2, "created": 7, "resources": [` + "\n" + savedUser + ",\n" + strings.Replace(savedGroup, `"type"`, `"number":7,"type"`, 1) + "\n]}\n"
+	if got := everything(t, s); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	create(t, s, "User", userChange(numbered(1)))
+	if got := everything(t, s); !strings.Contains(got, `"created": 8,`) {
+		t.Errorf("after one more: got\n%s\nwant 8 created", got)
+	}
+	checkInvariants(t, s, 0)
 }
 
 func TestRestoreDamaged(t *testing.T) {
@@ -177,19 +195,23 @@ func TestRestoreDamaged(t *testing.T) {
 		"empty":                    "",
 		"another file":             `{"users": []}`,
 		"a list":                   `[]`,
-		"another format":           `{"memstore": 2, "created": 0, "resources": []}`,
-		"no end":                   `{"memstore": 1, "created": 1, "resources": [` + user,
-		"no count":                 `{"memstore": 1, "resources": []}`,
-		"a count below 0":          `{"memstore": 1, "created": -1, "resources": []}`,
-		"a count that is text":     `{"memstore": 1, "created": "0", "resources": []}`,
-		"a count that is too low":  `{"memstore": 1, "created": 0, "resources": [` + user + `]}`,
-		"a count without end":      `{"memstore": 1, "created": 18446744073709551615, "resources": []}`,
+		"another format":           `{"memstore": 3, "created": 0, "resources": []}`,
+		"a format that is text":    `{"memstore": "2", "created": 0, "resources": []}`,
+		"an older format":          `{"memstore": 0, "resources": []}`,
+		"a count in format 1":      `{"memstore": 1, "created": 0, "resources": []}`,
+		"null for a count":         `{"memstore": 2, "created": null, "resources": []}`,
+		"no end":                   `{"memstore": 2, "created": 1, "resources": [` + user,
+		"no count":                 `{"memstore": 2, "resources": []}`,
+		"a count below 0":          `{"memstore": 2, "created": -1, "resources": []}`,
+		"a count that is text":     `{"memstore": 2, "created": "0", "resources": []}`,
+		"a count that is too low":  `{"memstore": 2, "created": 0, "resources": [` + user + `]}`,
+		"a count without end":      `{"memstore": 2, "created": 18446744073709551615, "resources": []}`,
 		"a number above the count": file(with(user, `"type"`, `"number":2,"type"`)),
 		"a number twice":           file(with(user, `"type"`, `"number":1,"type"`), with(savedAlone, `"type"`, `"number":1,"type"`)),
 		"numbers not in order":     file(with(savedAlone, `"type"`, `"number":2,"type"`), with(user, `"type"`, `"number":1,"type"`)),
 		"a number without end":     file(with(user, `"type"`, `"number":18446744073709551615,"type"`)),
 		"something after the end":  file(user) + "{}",
-		"something in the object":  `{"memstore": 1, "created": 0, "resources": [], "more": 1}`,
+		"something in the object":  `{"memstore": 2, "created": 0, "resources": [], "more": 1}`,
 		"null for a resource":      file("null"),
 		"a number for a resource":  file("7"),
 		"an unknown member":        file(with(user, `"type"`, `"typo":1,"type"`)),

@@ -14,7 +14,7 @@ const (
 	sayAfter     = "After, unless zero, is the Next of a Page: this one begins after that one, and Offset is 0."
 	sayMeanwhile = "Resources that come, go or change meanwhile make no other come twice or be left out."
 	sayNoPlace   = "For what can be no place of its own, a Store reports ErrInvalidCursor, or nothing comes after it."
-	sayNext      = "Next is the place of the last of Resources if others follow, else zero."
+	sayNext      = "Next, where the Query Resumes, is the place of the last of Resources if others follow, else zero."
 	sayGone      = "A Store finds it again for the same Filter and Sort, after a restart too, and when the resource is gone."
 	sayTotal     = "of all matches, wherever the page begins"
 )
@@ -53,7 +53,7 @@ var places = []clause{
 			}
 		}
 		for _, w := range walked {
-			q := scim.Query{Tenant: acme, Type: "User", Filter: k.filter("User", `nickName eq "Part"`), Sort: k.sort(w.by)}
+			q := scim.Query{Tenant: acme, Type: "User", Resumes: true, Filter: k.filter("User", `nickName eq "Part"`), Sort: k.sort(w.by)}
 			want := k.whole(q)
 			equal(k, queryText(q)+": users", len(want), 9)
 			for _, q.Limit = range []int{1, 3, 4} {
@@ -223,7 +223,7 @@ var places = []clause{
 	}},
 	{"a walk by the time of change", sayMeanwhile, func(k *kit) {
 		all := ids(k.crowd(12))
-		q := scim.Query{Tenant: acme, Type: "User", Limit: 3, Sort: k.sort("meta.lastModified")}
+		q := scim.Query{Tenant: acme, Type: "User", Limit: 3, Resumes: true, Sort: k.sort("meta.lastModified")}
 		changed := map[string]bool{}
 		got := k.walk(q, func(n int, page *scim.Page) {
 			time.Sleep(2 * time.Millisecond)
@@ -289,7 +289,7 @@ func (k *kit) change(r *scim.Resource, how func(u *scim.User)) {
 func (k *kit) walks(f func(q scim.Query)) {
 	k.t.Helper()
 	for _, w := range walked {
-		q := scim.Query{Tenant: acme, Type: "User", Sort: k.sort(w.by)}
+		q := scim.Query{Tenant: acme, Type: "User", Resumes: true, Sort: k.sort(w.by)}
 		if w.filter != "" {
 			q.Filter = k.filter("User", w.filter)
 		}

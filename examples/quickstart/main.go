@@ -93,7 +93,7 @@ func endpoint(token string, hooks scim.Hooks, logger *slog.Logger, kind mode) (h
 	tokens := scim.StaticToken(token, scim.Principal{Subject: "quickstart"})
 	options := &scim.Options{Hooks: hooks, Logger: logger, Strict: kind.strict}
 	if kind.testTypes {
-		types, err := testTypes(kind.strict)
+		types, err := testTypes()
 		if err != nil {
 			return nil, err
 		}

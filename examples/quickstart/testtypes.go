@@ -1,10 +1,6 @@
 package main
 
-import (
-	"slices"
-
-	"github.com/usherkit/scim"
-)
+import "github.com/usherkit/scim"
 
 // With -test-types there is a third resource type at /TestResources, for those
 // who test clients and servers: it has an attribute for every type of value and
@@ -16,11 +12,8 @@ const (
 )
 
 // testTypes returns the usual types and the one for tests.
-func testTypes(strict bool) ([]*scim.ResourceType, error) {
+func testTypes() ([]*scim.ResourceType, error) {
 	users, err := scim.UserType()
-	if err == nil && strict {
-		users, err = conformant(users)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,19 +70,4 @@ func testExtension() *scim.Schema {
 		{Name: "extRequired", Required: true, Description: "A string that must be there"},
 		{Name: "extInteger", Type: scim.TypeInteger, Description: "A whole number"},
 	}}
-}
-
-// conformant takes out of users what the SCIM 2.0 Interoperability Profile does
-// not allow (§5.4): the type of elements where the schema does not say which
-// types there are. The default types are like that if Options.Strict is set.
-func conformant(users *scim.ResourceType) (*scim.ResourceType, error) {
-	def := users.Definition()
-	def.Schema = scim.UserSchema()
-	for i := range def.Schema.Attributes {
-		a := &def.Schema.Attributes[i]
-		if typ := a.SubAttribute("type"); a.MultiValued && typ != nil && len(typ.CanonicalValues) == 0 && a.Mutability != scim.ReadOnly {
-			a.SubAttributes = slices.DeleteFunc(a.SubAttributes, func(sub scim.Attribute) bool { return sub.Name == "type" })
-		}
-	}
-	return scim.NewResourceType(def)
 }

@@ -7,8 +7,8 @@ func All() []Fault {
 			Name: "excluded-attributes-ignored", Seen: "Infisical PR #6525, PostHog PR #47336",
 			Check: []string{"entra.groups.excluded-members", "rfc.projection.excluded", "microsoft.validator.group.get.excluding"},
 			Edits: []Edit{
-				{"projection.go", `	whole, inside := names(p.paths, n)
-`, `	whole, inside := names(p.paths, n)
+				{"projection.go", `	whole, inside := p.paths.names(n)
+`, `	whole, inside := p.paths.names(n)
 	if planted("excluded-attributes-ignored") && !p.include {
 		return keep
 	}
@@ -149,7 +149,7 @@ func All() []Fault {
 			}
 			return nil, r.wrap(err)
 `},
-				{"scim.go", "	want.sent = p.named()\n", `	want.sent = p.named()
+				{"scim.go", "	want.sent = nodeSetOf(p.named())\n", `	want.sent = nodeSetOf(p.named())
 	if p.late != nil {
 		if _, err := h.modify(req, Projection{}, p.Apply); err == nil {
 			return response{}, p.late
@@ -199,7 +199,11 @@ func All() []Fault {
 			Name: "bulk-ids-stay", Seen: "R-293: a reference is replaced by the new id",
 			Check: []string{"rfc.bulk.reference"},
 			Edits: []Edit{
-				{"bulk.go", "		return other.id, other.id != \"\" // do has", `		return other.id, other.id != "" && !planted("bulk-ids-stay") // do has`},
+				{"bulk.go", "			return other.id, refResolved\n", `			if planted("bulk-ids-stay") {
+				return "", refStays
+			}
+			return other.id, refResolved
+`},
 			},
 		},
 		{
@@ -369,7 +373,7 @@ func All() []Fault {
 		for _, g := range f {
 `, `	case Or:
 		if planted("or-means-and") {
-			return match(And(f), r, in)
+			return m.match(And(f), r, in)
 		}
 		for _, g := range f {
 `},
@@ -379,9 +383,9 @@ func All() []Fault {
 			Name: "not-is-ignored", Seen: "nobody tests not",
 			Check: []string{"rfc.filter.not"},
 			Edits: []Edit{
-				{"match.go", `		ok, err := match(f.Filter, r, in)
+				{"match.go", `		ok, err := m.match(f.Filter, r, in)
 		return !ok && err == nil, err
-	case Present`, `		ok, err := match(f.Filter, r, in)
+	case Present`, `		ok, err := m.match(f.Filter, r, in)
 		if planted("not-is-ignored") {
 			return ok, err
 		}
@@ -393,11 +397,11 @@ func All() []Fault {
 			Name: "filter-elements-are-mixed", Seen: "emails[type eq \"work\"].value eq \"x\" finds the home address x",
 			Check: []string{"rfc.filter.value-path"},
 			Edits: []Edit{
-				{"match.go", `func (f Some) match(r *Resource, in item) (bool, error) {
-`, `func (f Some) match(r *Resource, in item) (bool, error) {
+				{"match.go", `func (m *matcher) some(f Some, r *Resource, in item) (bool, error) {
+`, `func (m *matcher) some(f Some, r *Resource, in item) (bool, error) {
 	if terms, ok := f.Filter.(And); ok && planted("filter-elements-are-mixed") {
 		for _, term := range terms {
-			if ok, err := (Some{f.Path, term}).match(r, in); !ok || err != nil {
+			if ok, err := m.some(Some{f.Path, term}, r, in); !ok || err != nil {
 				return false, err
 			}
 		}

@@ -27,15 +27,15 @@ var floors = map[string]int{
 	"hooks.go": seams, "auth.go": seams, "options.go": seams,
 
 	"scim.go": protocol, "wire.go": protocol, "discovery.go": protocol, "events.go": protocol,
-	"search.go": protocol, "cursor.go": protocol, "bulk.go": protocol,
+	"search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol,
 }
 
 // importers lists the files that import a package; no other file may. A
 // Handler is a function of its requests and its Store: it reads no clock, no
 // random source and no file, and writes to no other log than the application's.
 var importers = map[string][]string{
-	"net/http": {"scim.go", "wire.go", "discovery.go", "search.go", "bulk.go"},
-	"context":  {"store.go", "hooks.go", "auth.go", "events.go", "scim.go", "wire.go", "search.go", "bulk.go", "options.go"},
+	"net/http": {"scim.go", "wire.go", "discovery.go", "search.go", "bulk.go", "bulk_plan.go"},
+	"context":  {"store.go", "hooks.go", "auth.go", "events.go", "scim.go", "wire.go", "search.go", "bulk.go", "options.go", "match.go", "select.go"},
 	"log/slog": {"options.go", "scim.go", "wire.go"},
 
 	"crypto/rand": {"options.go"}, "math/rand": nil, "math/rand/v2": nil, "log": nil, "net": nil, "os": nil, "reflect": nil, "unsafe": nil,

@@ -171,6 +171,10 @@ func (t *target) check(ctx context.Context, r *Result) {
 		r.Status, r.Reason = Skipped, reason
 		return
 	}
+	if t.features.profile && narrowed[r.ID] {
+		r.Status, r.Reason = Skipped, "the endpoint keeps to the Interoperability Profile, which has it otherwise"
+		return
+	}
 	r.Status = Passed
 	done := make(chan struct{})
 	go func() { // of its own, so that an expectation can end it

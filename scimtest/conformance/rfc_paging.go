@@ -170,11 +170,16 @@ func rfcPaging() []check {
 
 // sorted reads the herd sorted, and returns a value of each user.
 func (p *probe) sorted(h herd, query, path string) []string {
-	x := p.get(h.query + "&" + query)
 	var got []string
-	for _, r := range p.list(x).resources {
-		v, _ := at(r, path).(string)
-		got = append(got, v)
+	for range len(h.ids) { // pages may hold as few as one
+		l := p.list(p.get(fmt.Sprintf("%s&%s&startIndex=%d", h.query, query, len(got)+1)))
+		for _, r := range l.resources {
+			v, _ := at(r, path).(string)
+			got = append(got, v)
+		}
+		if len(l.resources) == 0 || len(got) >= l.total {
+			break
+		}
 	}
 	return got
 }

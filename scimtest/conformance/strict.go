@@ -182,3 +182,12 @@ func strictDiscoveryChecks() []check {
 		},
 	}
 }
+
+// narrowed are the checks of the RFCs that send what the profile refuses: an
+// operation of a PATCH without a path (§6.5.1.1), and replace of part of a
+// complex value (§6.5.2.1).
+var narrowed = map[string]bool{
+	"rfc.patch.no-path": true, "rfc.patch.no-path.complex": true, "rfc.patch.extension.no-path": true, "rfc.groups.patch.add.no-path": true,
+	"rfc.patch.lists.add": true, "rfc.patch.lists.replace": true, "rfc.groups.patch.replace": true, "rfc.groups.patch.rename": true,
+	"rfc.patch.no-target": true, "rfc.patch.names.case": true, "rfc.patch.complex": true,
+}
