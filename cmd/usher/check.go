@@ -20,6 +20,7 @@ type checkCommand struct {
 	List     bool     `help:"List the checks and send nothing."`
 	Domain   string   `default:"usher-check.example" help:"Domain of the user names that are made up."`
 	User     string   `placeholder:"JSON" help:"Attributes that each user must have at this endpoint: {\"nickName\": \"x\"}."`
+	Full     bool     `help:"Print every finding in full, and advice too. Default: what is wrong in short, and one finding of each cause."`
 	JSON     bool     `name:"json" help:"Print the report as JSON."`
 	JUnit    string   `name:"junit" placeholder:"FILE" help:"Write the report for CI as JUnit XML."`
 	HTML     string   `name:"html" placeholder:"FILE" help:"Write the report as a page."`
@@ -31,15 +32,17 @@ func (*checkCommand) Help() string {
 	return `The checks create users and groups of their own and delete them again. What is
 there already they leave alone. Give a test tenant all the same.
 
-The report is a grid of suites and areas, and each finding with its requests and
-answers, what was expected, why it matters and how to fix it. A FILE of - is the
-standard output.
+The report is a grid of suites and areas, what is wrong in short, and of each cause
+one finding with its requests and answers, what was expected, why it matters and
+how to fix it; -full prints all of them, as FILES do. A FILE of - is the standard
+output. -workers 1 runs the checks one after the other, in the same order each time.
 
 Examples:
 
 	export USHER_TOKEN=…
 	usher check https://app.example.com/scim/v2
 	usher check https://app.example.com/scim/v2 -suite entra,microsoft -html report.html
+	usher check https://app.example.com/scim/v2 -only entra.members -full
 	usher check http://localhost:8080/scim/v2 -only rfc.filter,rfc.paging
 	usher check https://app.example.com/scim/v2 -junit usher.xml -markdown - | gh pr comment 7 --body-file -
 `
@@ -108,14 +111,11 @@ func (c *checkCommand) Run(console *console) error {
 	if err != nil {
 		return err
 	}
-	if len(report.Results) == 0 {
-		return fmt.Errorf("no check of these suites has an id that begins with one of %q", c.Only)
-	}
 	switch {
 	case c.JSON:
 		err = report.WriteJSON(console.out)
 	case toStdout == 0:
-		err = report.WriteText(console.out, newDisplay(console.out).colours)
+		err = report.WriteText(console.out, conformance.TextOptions{Color: newDisplay(console.out).colours, Full: c.Full})
 	}
 	for _, o := range outputs {
 		err = errors.Join(err, o.write(console.out, report))

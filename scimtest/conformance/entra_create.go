@@ -261,7 +261,8 @@ func entraCreateChecks() []check {
 				name, _ := field(user, "userName").(string)
 				x := p.post("/Users", p.user(object{"userName": name}))
 				if x.Status == 201 || x.Status == 200 {
-					p.equal("id of the user", p.resource(x, 201, 200)["id"], user["id"]) // revived: another's taste
+					id := p.resource(x, 201, 200)["id"] // the same: revived, which is another's taste
+					p.expect(equal(id, user["id"]), "409 Conflict, or the user "+show(user["id"])+" again", x.answer()+" with another id, "+show(id))
 					return
 				}
 				p.status(x, 409)

@@ -243,8 +243,13 @@ func entraMemberChecks() []check {
 			why:    "Entra writes to one group concurrently. Read, changed and written back, memberships are lost although every request was answered with success: nobody sends them again.",
 			fix:    "Insert and delete rows of a membership table, or update under a lock or with a version.",
 			run: func(p *probe) {
-				path, _ := p.crew(0)
+				path, first := p.crew(1)
 				ids := p.newUsers(20)
+				p.single(func() {
+					_, user := p.newUser(nil)
+					first = append(first, idOf(user))
+					p.membersAfter(path, first, entraOp("Add", "members", entraMembers(idOf(user))))
+				})
 				reqs := make([]request, len(ids))
 				for i, id := range ids {
 					reqs[i] = entraPatchOf(path, entraOp("Add", "members", entraMembers(id)))
@@ -252,7 +257,7 @@ func entraMemberChecks() []check {
 				for _, x := range p.together(reqs...) {
 					p.status(x, 200, 204)
 				}
-				p.members(path, ids...)
+				p.members(path, append(first, ids...)...)
 			},
 		},
 		{

@@ -334,17 +334,31 @@ func entraPatchChecks() []check {
 			fix:    "Update under a lock or with a version, and try again when it has changed.",
 			run: func(p *probe) {
 				path, _ := p.newUser(nil)
-				var reqs []request
-				var want []any
+				var names []string
 				for _, name := range []string{"displayName", "title", "nickName", "preferredLanguage", "userType", "locale", "externalId"} {
 					if p.takes(name) {
-						value := p.unique("v")
-						if name == "preferredLanguage" || name == "locale" {
-							value = "de-AT"
-						}
-						reqs = append(reqs, entraPatchOf(path, entraOp("replace", name, quote(value))))
-						want = append(want, name, value)
+						names = append(names, name)
 					}
+				}
+				change := func(name, language string) (request, string) {
+					value := p.unique("v")
+					if name == "preferredLanguage" || name == "locale" {
+						value = language
+					}
+					return entraPatchOf(path, entraOp("replace", name, quote(value))), value
+				}
+				p.single(func() {
+					for _, name := range names {
+						req, value := change(name, "en-US")
+						p.status(p.send(req), 200, 204)
+						p.stands(p.read(path), name, value)
+					}
+				})
+				var reqs []request
+				var want []any
+				for _, name := range names {
+					req, value := change(name, "de-AT")
+					reqs, want = append(reqs, req), append(want, name, value)
 				}
 				for _, x := range p.together(reqs...) {
 					p.status(x, 200, 204)

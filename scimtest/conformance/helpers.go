@@ -195,7 +195,12 @@ func (p *probe) resolve(uri any) string {
 	return strings.ToLower(u.Scheme+"://"+u.Host) + u.Path
 }
 
-// sameURI expects two URIs to be of one resource, absolute or relative.
+// sameURI expects two URIs to be of one resource, absolute or relative; or, if
+// what came before had none, a URI.
 func (p *probe) sameURI(what string, got, want any) {
+	if want == nil {
+		p.expect(p.resolve(got) != "", what+", a URI", what+" "+show(got))
+		return
+	}
 	p.expect(p.resolve(got) != "" && p.resolve(got) == p.resolve(want), what+" "+show(want), what+" "+show(got))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/usherkit/scim/internal/plain"
 )
 
-// What all forms of the report share: the picture, the verdict and the causes.
+// What all forms of the report share: the picture, the verdict and the words.
 
 // marks tell a status by its shape, for those who do not see its colour.
 var marks = map[Status]string{Passed: "✓", Failed: "✗", Advised: "!", Skipped: "–", Blocked: "⊘"}
@@ -150,14 +150,18 @@ func (r *Report) verdict() string {
 		return "Nothing was checked"
 	case t[Failed] > 0:
 		s := "Does not conform: " + count(t[Failed], "check") + " failed"
-		n := 0
+		shared, n := 0, 0 // checks that fail for a cause together, and the causes
 		for _, c := range r.causes(Failed) {
-			if c.Results[0].Status == Failed {
+			if c.Results[0].Status == Failed && len(c.Results) > 1 {
+				shared += len(c.Results)
 				n++
 			}
 		}
-		if n < t[Failed] {
+		switch {
+		case n > 0 && shared == t[Failed]:
 			s += ", for " + count(n, "cause")
+		case n > 0:
+			s += fmt.Sprintf(", %d of them for %s", shared, count(n, "cause"))
 		}
 		return s
 	case t[Blocked] > 0:
@@ -216,213 +220,6 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// A cause is what several checks stumble over, as far as their requests and
-// answers tell.
-type cause struct {
-	Results []*Result // at least one; the first shows it best
-	Blocked []*Result // could not begin because of it
-}
-
-// causes groups the results of a status by what they stumble over, the cause
-// of most first. Blocked checks stand with the failed ones that share their
-// cause; those without are causes of their own.
-func (r *Report) causes(s Status) (causes []cause) {
-	at := map[string]int{}
-	find := func(key string) *cause {
-		i, ok := at[key]
-		if !ok {
-			i = len(causes)
-			at[key] = i
-			causes = append(causes, cause{})
-		}
-		return &causes[i]
-	}
-	for _, result := range r.with(s) {
-		c := find(r.stumble(result))
-		c.Results = append(c.Results, result)
-	}
-	if s == Failed {
-		for _, result := range r.with(Blocked) {
-			c := find(r.stumble(result))
-			c.Blocked = append(c.Blocked, result)
-		}
-	}
-	for i := range causes {
-		c := &causes[i]
-		if len(c.Results) == 0 {
-			c.Results, c.Blocked = c.Blocked[:1:1], c.Blocked[1:]
-		}
-		slices.SortStableFunc(c.Results, func(a, b *Result) int {
-			return cmp.Or(cmp.Compare(r.aside(a), r.aside(b)), cmp.Compare(len(a.exchanges()), len(b.exchanges())))
-		})
-	}
-	slices.SortStableFunc(causes, func(a, b cause) int {
-		return len(b.Results) + len(b.Blocked) - len(a.Results) - len(a.Blocked)
-	})
-	return causes
-}
-
-// aside is 0 for a check that is about what the request at fault does, and wants
-// it to succeed: of all that a cause breaks, this shows it without detours.
-func (r *Report) aside(result *Result) (n int) {
-	x := result.atFault()
-	if x == nil {
-		return 3
-	}
-	endpoint, about := r.endpoint(x), Area("")
-	groups := strings.HasPrefix(endpoint, "/Groups")
-	switch {
-	case strings.HasPrefix(result.expected(), "Content-Type "):
-		about = Transport
-	case groups:
-		about = Members
-	case x.Method == "POST":
-		about = Create
-	case x.Method == "PUT":
-		about = Replace
-	case x.Method == "PATCH":
-		about = Patch
-	case x.Method == "DELETE":
-		about = Lifecycle
-	case strings.Contains(endpoint, "?filter"):
-		about = Filter
-	case strings.Contains(endpoint, "{id}"):
-		about = Read
-	}
-	if result.Area != about {
-		n += 2
-	}
-	if x.Status >= 300 && !strings.HasPrefix(result.expected(), "2") {
-		n++
-	}
-	return n
-}
-
-// stumble returns what is equal for results that look alike: an answer that
-// nobody wants is one cause whatever was expected of it, an error of the wrong
-// form is one wherever it comes from, and a wrong value is one only after the
-// same write.
-func (r *Report) stumble(result *Result) string {
-	f := result.Finding
-	if f == nil {
-		return "no finding\n" + shape(result.Reason)
-	}
-	x := result.atFault()
-	if x == nil {
-		return f.Expected + "\n" + f.Got
-	}
-	request := x.Method + " " + r.endpoint(x) + "\n"
-	wantsStatus := startsWithStatus.MatchString(f.Expected)
-	switch {
-	case x.Status == 0:
-		return "no answer\n" + shape(x.missing())
-	case wantsStatus && x.Status >= 300:
-		return fmt.Sprint("answer\n", request, x.Status, shape(clip(x.ResponseBody, 4<<10)))
-	case !wantsStatus && x.Status >= 400:
-		return "error\n" + f.Expected
-	case strings.HasPrefix(f.Expected, "Content-Type "):
-		return "header\n" + f.Expected + f.Got
-	case !wantsStatus && strings.HasPrefix(f.Got, x.summary()):
-		return fmt.Sprint("form\n", request, x.Status, f.Expected)
-	}
-	got := f.Got
-	if strings.HasPrefix(got, x.summary()) {
-		got = ""
-	}
-	for _, w := range slices.Backward(f.Exchanges) {
-		if w.Method != "GET" {
-			request = w.Method + " " + r.endpoint(&w) + "\n" + shape(clip(w.RequestBody, 4<<10)) + "\n"
-			break
-		}
-	}
-	return "value\n" + request + shape(f.Expected) + "\n" + shape(got)
-}
-
-var (
-	ofRequest        = regexp.MustCompile(`^[A-Z][a-z]+ "[^"]*": `) // how net/http begins its errors
-	startsWithStatus = regexp.MustCompile(`^\d{3} `)
-	particular       = regexp.MustCompile(`[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*`)
-)
-
-// shape takes out what differs from run to run: ids, made-up names, times.
-func shape(s string) string { return particular.ReplaceAllString(s, "#") }
-
-// endpoint is the URL below the base without id and values: "/Users/{id}?attributes".
-func (r *Report) endpoint(x *Exchange) string {
-	path, query, _ := strings.Cut(strings.TrimPrefix(x.URL, r.Endpoint), "?")
-	parts := strings.Split(path, "/")
-	if len(parts) > 2 {
-		parts[2] = "{id}"
-	}
-	path = strings.Join(parts, "/")
-	for pair := range strings.SplitSeq(query, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		path += "?" + name
-	}
-	return path
-}
-
-func (r *Result) exchanges() []Exchange {
-	if r.Finding == nil {
-		return nil
-	}
-	return r.Finding.Exchanges
-}
-
-// atFault returns the exchange that the finding is about, nil if there is none:
-// the one whose answer it quotes, or else the last.
-func (r *Result) atFault() *Exchange {
-	xs := r.exchanges()
-	if len(xs) == 0 {
-		return nil
-	}
-	for i := range slices.Backward(xs) {
-		if strings.HasPrefix(r.Finding.Got, xs[i].summary()) {
-			return &xs[i]
-		}
-	}
-	return &xs[len(xs)-1]
-}
-
-func (r *Result) expected() string {
-	if r.Finding == nil {
-		return ""
-	}
-	return r.Finding.Expected
-}
-
-// got is the finding's, without the body if that stands with the exchange
-// anyway.
-func (r *Result) got() string {
-	if r.Finding == nil {
-		return ""
-	}
-	x := r.atFault()
-	switch {
-	case x == nil || !strings.HasPrefix(r.Finding.Got, x.summary()):
-		return r.Finding.Got
-	case x.ResponseBody == "":
-		return x.answer()
-	default:
-		return x.answer() + ", with the body below"
-	}
-}
-
-// shown reports whether an exchange is worth its bodies where space is dear: the
-// one at fault, and the last write, which it may be the consequence of.
-func (r *Result) shown(x *Exchange) bool {
-	if x == r.atFault() {
-		return true
-	}
-	xs := r.exchanges()
-	for i := range slices.Backward(xs) {
-		if xs[i].Method != "GET" {
-			return x == &xs[i]
-		}
-	}
-	return false
-}
-
 // cites are the requirement numbers and the source.
 func (r *Result) cites() string {
 	cites := slices.Clone(r.Requirements)
@@ -444,6 +241,8 @@ func (r *Report) line(x *Exchange) string {
 	}
 	return plain.Line(x.Method + " " + cmp.Or(path, "/") + "  " + x.credentials())
 }
+
+var ofRequest = regexp.MustCompile(`^[A-Z][a-z]+ "[^"]*": `) // how net/http begins its errors
 
 // missing is why there is no answer, without the request that stands beside it.
 func (x *Exchange) missing() string { return ofRequest.ReplaceAllString(x.ResponseMissing, "") }

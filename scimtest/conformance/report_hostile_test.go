@@ -28,7 +28,7 @@ func wellFormed(t testing.TB, form, got string) {
 		t.Errorf("%s is no UTF-8", form)
 	}
 	switch form {
-	case "txt", "ansi":
+	case "txt", "full", "ansi":
 		if form == "ansi" {
 			got = sgr.ReplaceAllString(got, "")
 		}
@@ -282,10 +282,11 @@ func FuzzText(f *testing.F) {
 	want := starts(write(f, hostile("x"), "txt"))
 	fuzz(f, func(t *testing.T, s string) {
 		r := hostile(s)
-		text, colored := write(t, r, "txt"), write(t, r, "ansi")
+		text, full, colored := write(t, r, "txt"), write(t, r, "full"), write(t, r, "ansi")
 		wellFormed(t, "txt", text)
-		if got := sgr.ReplaceAllString(colored, ""); got != text {
-			t.Errorf("without its colours:\n%s\nwant\n%s", got, text)
+		wellFormed(t, "full", full)
+		if got := sgr.ReplaceAllString(colored, ""); got != full {
+			t.Errorf("without its colours:\n%s\nwant\n%s", got, full)
 		}
 		if got := starts(text); !slices.Equal(got, want) {
 			t.Errorf("lines start with %q; want %q", got, want)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/usherkit/scim/internal/plain"
@@ -20,15 +19,11 @@ var reportHTML string
 // Parsed when it is first used: a program that writes no page pays nothing.
 var reportPage = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("report").Funcs(template.FuncMap{
-		"brief":  brief,
-		"code":   tokens,
-		"count":  count,
-		"inline": plain.Line,
-		"mark":   func(s Status) string { return marks[s] },
-		"obstacle": func(r *Result) string { // without what the cause tells anyway
-			before, _, _ := strings.Cut(r.Reason, ": expected ")
-			return plain.Line(clip(before, 300))
-		},
+		"brief":   brief,
+		"code":    tokens,
+		"count":   count,
+		"inline":  plain.Line,
+		"mark":    func(s Status) string { return marks[s] },
 		"sources": sources,
 		"visible": plain.Text,
 	}).Parse(reportHTML))
@@ -54,6 +49,8 @@ type page struct {
 	Mark     string
 	Facts    string
 	Parts    []part
+	Gists    []gist
+	Besides  []string
 	Remain   []string
 	More     int // leftovers that Remain leaves out
 	Findings []htmlCause
@@ -77,6 +74,7 @@ type pass struct {
 
 type htmlCause struct {
 	Number  int
+	Title   string // what is wrong; "" if only the check that shows it tells
 	Shows   htmlResult
 	Others  []htmlResult
 	Blocked []*Result
@@ -103,6 +101,7 @@ type htmlExchange struct {
 func (r *Report) page() page {
 	t := r.tally()
 	p := page{Report: r, Grid: r.grid(), Verdict: r.verdict(), Facts: r.facts(), Mark: "✗"}
+	p.Gists, p.Besides = r.short()
 	p.Remain, p.More = r.remaining()
 	if r.Conforms() && t[Passed] > 0 {
 		p.Mark = "✓"
@@ -132,6 +131,9 @@ func (r *Report) page() page {
 func (r *Report) htmlCauses(s Status) (list []htmlCause) {
 	for i, c := range r.causes(s) {
 		h := htmlCause{Number: i + 1, Shows: r.htmlResult(c.Results[0]), Blocked: c.Blocked}
+		if title := r.title(c); title != h.Shows.Title {
+			h.Title = title
+		}
 		for _, other := range c.Results[1:] {
 			h.Others = append(h.Others, r.htmlResult(other))
 		}
@@ -166,6 +168,9 @@ func (r *Report) htmlResult(result *Result) htmlResult {
 func (p page) Anchor(r *Result) string {
 	return fmt.Sprintf("check-%d", slices.Index(p.Results, r)+1)
 }
+
+// Obstacle tells what blocked a result.
+func (p page) Obstacle(r *Result) string { return p.obstacle(r) }
 
 // A pageCell is a cell of the grid with its words, and where it leads.
 type pageCell struct {

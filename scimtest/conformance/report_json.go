@@ -3,7 +3,11 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"slices"
+	"time"
 )
 
 // jsonFormat is raised when a field changes its meaning or goes; fields may be
@@ -20,7 +24,8 @@ const jsonFormat = "usher-check/1"
 //	durationMs  here, in results and in exchanges: milliseconds
 //
 // Bodies of more than 64 KiB are shortened, and credentials and cookies left
-// out. json.Marshal of a Report gives the same without indentation.
+// out. json.Marshal of a Report gives the same without indentation, and
+// json.Unmarshal reads both.
 func (r *Report) WriteJSON(w io.Writer) error {
 	var b bytes.Buffer
 	if err := json.Indent(&b, encode(r), "", "  "); err != nil {
@@ -62,4 +67,62 @@ func (x Exchange) MarshalJSON() ([]byte, error) {
 		plain
 		Duration float64 `json:"durationMs"`
 	}{plain(x), milliseconds(x.Duration)}), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler: it reads what WriteJSON wrote, and
+// refuses another format.
+func (r *Report) UnmarshalJSON(b []byte) error {
+	type plain Report
+	read := struct {
+		Format   string  `json:"format"`
+		Duration float64 `json:"durationMs"`
+		*plain
+	}{plain: new(plain)}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	if read.Format != jsonFormat {
+		return fmt.Errorf("conformance: a report of the format %q; want %q", read.Format, jsonFormat)
+	}
+	if slices.Contains(read.Results, nil) {
+		return errors.New("conformance: a report with a result that is null")
+	}
+	*r = Report(*read.plain)
+	r.Duration = duration(read.Duration)
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Result) UnmarshalJSON(b []byte) error {
+	type plain Result
+	read := struct {
+		*plain
+		Duration float64 `json:"durationMs"`
+	}{plain: new(plain)}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	*r = Result(*read.plain)
+	r.Duration = duration(read.Duration)
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (x *Exchange) UnmarshalJSON(b []byte) error {
+	type plain Exchange
+	read := struct {
+		*plain
+		Duration float64 `json:"durationMs"`
+	}{plain: new(plain)}
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	*x = Exchange(*read.plain)
+	x.Duration = duration(read.Duration)
+	return nil
+}
+
+// duration is what milliseconds wrote.
+func duration(ms float64) time.Duration {
+	return time.Duration(ms * float64(time.Millisecond)).Round(10 * time.Microsecond)
 }

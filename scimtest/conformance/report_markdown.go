@@ -32,6 +32,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	for _, note := range r.Notes[:min(5, len(r.Notes))] {
 		fmt.Fprintf(&m.b, "%s %s\n\n", emoji[Advised], words(clip(note, 1000)))
 	}
+	m.gists()
 	m.picture(r.grid())
 
 	m.causes("Findings", r.causes(Failed))
@@ -76,6 +77,22 @@ type markdown struct {
 
 // room reports whether so much can still be written.
 func (m *markdown) room(n int) bool { return m.b.Len()+n <= markdownMost }
+
+// gists writes what is wrong in short.
+func (m *markdown) gists() {
+	gists, besides := m.report.short()
+	if len(gists)+len(besides) == 0 {
+		return
+	}
+	m.b.WriteString("### What is wrong, in short\n\n")
+	for _, g := range gists {
+		fmt.Fprintf(&m.b, "- %s %s (%s: %s)\n", emoji[g.Results[0].Status], words(clip(g.Title, 300)), count(g.Checks, "check"), words(clip(g.Where, 200)))
+	}
+	for _, s := range besides {
+		fmt.Fprintf(&m.b, "- %s\n", words(clip(s, 500)))
+	}
+	m.b.WriteByte('\n')
+}
 
 // emoji are seen in colour where no style can be.
 var emoji = map[Status]string{Passed: "✅", Failed: "❌", Advised: "⚠️", Skipped: "➖", Blocked: "⛔"}
@@ -141,7 +158,7 @@ func (m *markdown) causes(title string, causes []cause) {
 // short tells a cause in a line.
 func (m *markdown) short(c cause) string {
 	shows := c.Results[0]
-	return fmt.Sprintf("- %s %s %s%s\n", emoji[shows.Status], words(clip(shows.Title, 150)), codeSpan(clip(shows.ID, 80)), c.more())
+	return fmt.Sprintf("- %s %s %s%s\n", emoji[shows.Status], words(clip(m.report.title(c), 150)), codeSpan(clip(shows.ID, 80)), c.more())
 }
 
 // more tells how many checks share the cause.
@@ -157,9 +174,12 @@ func (c cause) more() (s string) {
 
 func (m *markdown) cause(c cause) string {
 	var b strings.Builder
-	shows := c.Results[0]
+	shows, title := c.Results[0], m.report.title(c)
 	fmt.Fprintf(&b, "<details><summary>%s <b>%s</b> <code>%s</code>%s</summary>\n\n",
-		emoji[shows.Status], summarized(clip(shows.Title, 400)), summarized(clip(shows.ID, 200)), c.more())
+		emoji[shows.Status], summarized(clip(title, 400)), summarized(clip(shows.ID, 200)), c.more())
+	if title != shows.Title {
+		fmt.Fprintf(&b, "Shown by: %s\n\n", words(clip(shows.Title, 400)))
+	}
 	about := string(shows.Level)
 	if cites := shows.cites(); cites != "" {
 		about += ", " + cites
@@ -205,7 +225,7 @@ func (m *markdown) cause(c cause) string {
 			b.WriteString("\n" + fence("http", strings.Join(answer, "\n")))
 		}
 	}
-	list := func(told string, results []*Result) {
+	list := func(told string, results []*Result, line func(*Result) string) {
 		if len(results) == 0 {
 			return
 		}
@@ -215,11 +235,11 @@ func (m *markdown) cause(c cause) string {
 				fmt.Fprintf(&b, "- and %d more\n", len(results)-i)
 				break
 			}
-			fmt.Fprintf(&b, "- %s %s %s\n", emoji[result.Status], words(clip(result.Title, 200)), codeSpan(clip(result.ID, 100)))
+			fmt.Fprintf(&b, "- %s %s %s\n", emoji[result.Status], words(clip(line(result), 300)), codeSpan(clip(result.ID, 100)))
 		}
 	}
-	list("For the same cause, it seems: "+count(len(c.Results)-1, "more check"), c.Results[1:])
-	list("Blocked by it, so not known to pass: "+count(len(c.Blocked), "check"), c.Blocked)
+	list("For the same cause, it seems: "+count(len(c.Results)-1, "more check"), c.Results[1:], func(r *Result) string { return r.Title })
+	list("Blocked by it, so not known to pass: "+count(len(c.Blocked), "check"), c.Blocked, m.report.obstacle)
 	return strings.TrimRight(b.String(), "\n") + "\n\n</details>\n\n"
 }
 

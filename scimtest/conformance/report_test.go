@@ -2,12 +2,14 @@ package conformance_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,8 +22,13 @@ var update = flag.Bool("update", false, "rewrite testdata/report")
 
 // writers are all forms of the report, by their file names' ending.
 var writers = map[string]func(*conformance.Report, io.Writer) error{
-	"txt":  func(r *conformance.Report, w io.Writer) error { return r.WriteText(w, false) },
-	"ansi": func(r *conformance.Report, w io.Writer) error { return r.WriteText(w, true) },
+	"txt": func(r *conformance.Report, w io.Writer) error { return r.WriteText(w, conformance.TextOptions{}) },
+	"full": func(r *conformance.Report, w io.Writer) error {
+		return r.WriteText(w, conformance.TextOptions{Full: true})
+	},
+	"ansi": func(r *conformance.Report, w io.Writer) error {
+		return r.WriteText(w, conformance.TextOptions{Color: true, Full: true})
+	},
 	"json": (*conformance.Report).WriteJSON,
 	"xml":  (*conformance.Report).WriteJUnit,
 	"html": (*conformance.Report).WriteHTML,
@@ -73,9 +80,9 @@ func failed(id string, area conformance.Area, title, expected, got string, xs ..
 }
 
 func exchange(method, path, body string, status int, answer string) conformance.Exchange {
-	header := http.Header{}
+	var header http.Header
 	if body != "" {
-		header.Set("Content-Type", "application/scim+json")
+		header = http.Header{"Content-Type": {"application/scim+json"}}
 	}
 	return conformance.Exchange{
 		Method: method, URL: base + path, RequestHeader: header, RequestBody: body, Status: status, ResponseBody: answer, Duration: 3140 * time.Microsecond,
@@ -129,6 +136,10 @@ func broken() *conformance.Report {
 		failed("okta.transport.silent", conformance.Transport, "An answer comes in time", "200 OK", "no answer: context deadline exceeded",
 			conformance.Exchange{Method: "GET", URL: base + "/Users?startIndex=1&count=100", ResponseMissing: "context deadline exceeded", Duration: 30 * time.Second}),
 	)
+	for _, id := range []string{"rfc.http.media", "rfc.http.media.default", "microsoft.validator.media-type"} {
+		results = append(results, failed(id, conformance.Transport, "Answers of "+id+" are application/scim+json", "Content-Type application/scim+json", `Content-Type "application/json"`,
+			exchange("GET", "/Users/7", "", 200, inactive)))
+	}
 	for _, id := range []string{"entra.patch.add", "entra.patch.replace", "okta.create.user", "okta.paging.all", "entra.filter.match", "entra.create.default"} {
 		area := strings.Split(id, ".")[1]
 		results = append(results, passed(id, conformance.Area(area)))
@@ -206,7 +217,11 @@ func TestReports(t *testing.T) {
 func TestCauses(t *testing.T) {
 	answer := func(id string, area conformance.Area, expected, method, path, body string, status int, received string) *conformance.Result {
 		got := fmt.Sprintf("%d %s %s", status, http.StatusText(status), received)
-		return failed(id, area, id, expected, strings.TrimSpace(got), exchange(method, path, body, status, received))
+		x := exchange(method, path, body, status, received)
+		if status == 0 {
+			got, x.ResponseMissing = "no answer: EOF", "EOF"
+		}
+		return failed(id, area, id, expected, strings.TrimSpace(got), x)
 	}
 	value := func(id, write, expected, got string) *conformance.Result {
 		return failed(id, conformance.Patch, id, expected, got, exchange("PATCH", "/Users/7", write, 200, ""), exchange("GET", "/Users/7", "", 200, inactive))
@@ -227,13 +242,23 @@ func TestCauses(t *testing.T) {
 		{"another operation, another status, another text", []*conformance.Result{
 			answer("rfc.create.user", conformance.Create, "201 Created", "POST", "/Users", "{}", 500, "no table users"),
 			answer("rfc.create.name", conformance.Create, "201 Created", "POST", "/Users", "{}", 500, "no table names"),
-			answer("rfc.create.more", conformance.Create, "201 Created", "POST", "/Users", "{}", 501, "no table users"),
+			answer("rfc.create.more", conformance.Create, "201 Created", "POST", "/Users", "{}", 502, "no table users"),
 			answer("rfc.read.user", conformance.Read, "200 OK", "GET", "/Users/7", "", 500, "no table users"),
 		}, []string{"rfc.create.user", "rfc.create.name", "rfc.create.more", "rfc.read.user"}},
 		{"errors of the wrong form, wherever they come from", []*conformance.Result{
 			answer("rfc.errors.read", conformance.Errors, "a SCIM error in JSON", "GET", "/Users/0", "", 404, "not found"),
 			answer("rfc.errors.create", conformance.Errors, "a SCIM error in JSON", "POST", "/Groups", "{}", 400, "bad"),
 		}, []string{"rfc.errors.read"}},
+		{"errors of the wrong form, shown by the check that is about their form", []*conformance.Result{
+			answer("rfc.read.unknown", conformance.Read, "a SCIM error in JSON", "GET", "/Users/0", "", 404, "not found"),
+			answer("rfc.errors.shape", conformance.Errors, "a SCIM error in JSON", "GET", "/Users/0", "", 404, "not found"),
+		}, []string{"rfc.errors.shape"}},
+		{"no answer, from two operations", []*conformance.Result{
+			answer("rfc.put.type", conformance.Replace, "400 Bad Request", "PUT", "/Users/7", "{}", 0, ""),
+			answer("rfc.create.type", conformance.Create, "400 Bad Request", "POST", "/Users", "{}", 0, ""),
+			answer("rfc.put.lists", conformance.Replace, "200 OK", "PUT", "/Users/8", "{}", 0, ""),
+			answer("rfc.groups.put", conformance.Members, "200 OK", "PUT", "/Groups/9", "{}", 0, ""),
+		}, []string{"rfc.put.lists", "rfc.create.type", "rfc.groups.put"}},
 		{"what should have been refused: each is a cause", []*conformance.Result{
 			answer("rfc.errors.type", conformance.Errors, "400 Bad Request", "POST", "/Users", `{"active":"maybe"}`, 201, inactive),
 			answer("rfc.errors.name", conformance.Errors, "400 Bad Request", "POST", "/Users", `{"userName":null}`, 201, inactive),
@@ -257,5 +282,38 @@ func TestCauses(t *testing.T) {
 				t.Errorf("causes %q; want %q", got, test.want)
 			}
 		})
+	}
+}
+
+// TestReportReadBack: the JSON form holds all that the other forms tell.
+func TestReportReadBack(t *testing.T) {
+	want := broken()
+	for name, encode := range map[string]func() ([]byte, error){
+		"WriteJSON": func() ([]byte, error) { return []byte(write(t, want, "json")), nil },
+		"Marshal":   func() ([]byte, error) { return json.Marshal(want) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got conformance.Report
+			if err := json.Unmarshal(b, &got); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(&got, want) {
+				t.Error("what was read is not what was written")
+			}
+			for form := range writers {
+				if write(t, &got, form) != write(t, want, form) {
+					t.Errorf("the report that was read writes another %s", form)
+				}
+			}
+		})
+	}
+	for _, odd := range []string{`{}`, `{"format":"usher-check/2"}`, `{"format":"usher-check/1","durationMs":"1"}`, `{"format":"usher-check/1","results":[{"durationMs":[]}]}`, `{"format":"usher-check/1","results":[null]}`} {
+		if err := json.Unmarshal([]byte(odd), new(conformance.Report)); err == nil {
+			t.Errorf("%s is read as a report", odd)
+		}
 	}
 }

@@ -11,13 +11,21 @@ import (
 	"github.com/usherkit/scim/internal/plain"
 )
 
-// WriteText writes the report for a terminal: the picture, then the findings
-// in full, then advice and what was skipped, and the verdict as the last line.
-// Whatever the endpoint wrote stands indented.
-func (r *Report) WriteText(w io.Writer, color bool) error {
-	p := &printer{color: color}
-	g := r.grid()
-	paths, more := r.remaining()
+// TextOptions change what WriteText writes.
+type TextOptions struct {
+	Color bool // with the colours of a terminal
+	Full  bool // all findings in full, and advice; else one finding of each cause, and of the others the ids
+	Width int  // where lines break between words; default: 100
+}
+
+// WriteText writes the report for a terminal: the picture, what is wrong in
+// short, the findings, then advice and what was skipped, and the verdict as the
+// last line. Whatever the endpoint wrote stands indented.
+func (r *Report) WriteText(w io.Writer, o TextOptions) error {
+	if o.Width <= 0 {
+		o.Width = 100
+	}
+	p := &printer{TextOptions: o}
 	p.line("%s %s", p.style("1", "SCIM conformance of"), p.style("1", plain.Line(r.Endpoint)))
 	if r.Server != "" {
 		p.paragraph("  ", plain.Line(r.Server))
@@ -27,46 +35,12 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 		p.line("")
 		p.paragraph("  "+p.mark(Advised)+" ", plain.Line(note))
 	}
-	p.picture(g)
-
-	for i, c := range r.causes(Failed) {
-		if i == 0 {
-			p.heading("Findings", "what most checks stumble over comes first")
-		}
-		p.cause(r, c)
-	}
-	for i, c := range r.causes(Advised) {
-		if i == 0 {
-			p.heading("Advice", "recommendations that are not met; no findings")
-		}
-		for _, result := range c.Results {
-			p.check(result)
-			p.field("expected", result.expected())
-			p.field("got", clip(result.got(), 300))
-			p.field("fix", result.Fix)
-		}
-	}
-	for i, s := range r.skipped() {
-		if i == 0 {
-			p.heading("Skipped", "")
-		}
-		p.line("")
-		p.paragraph("  "+p.mark(Skipped)+" ", plain.Line(s.Reason))
-		for _, result := range s.Results {
-			p.line("      %s", plain.Line(result.ID))
-		}
-	}
-
-	for i, path := range paths {
-		if i == 0 {
-			p.heading("Left behind", "what the check created and could not delete")
-			p.line("")
-		}
-		p.line("    %s", path)
-	}
-	if more > 0 {
-		p.line("    … and %d more", more)
-	}
+	p.picture(r.grid())
+	p.short(r)
+	p.findings(r)
+	p.advice(r)
+	p.skipped(r)
+	p.leftovers(r)
 
 	mark, style := "✗", "1;31"
 	if r.Conforms() {
@@ -82,17 +56,110 @@ func (r *Report) WriteText(w io.Writer, color bool) error {
 	return err
 }
 
+// short writes what is wrong in short.
+func (p *printer) short(r *Report) {
+	gists, besides := r.short()
+	if len(gists)+len(besides) == 0 {
+		return
+	}
+	p.heading("What is wrong, in short", "each with how many checks fail of it, and where")
+	p.line("")
+	for _, g := range gists {
+		start := fmt.Sprintf("  %s %3d ", p.mark(g.Results[0].Status), g.Checks)
+		p.paragraph(start, p.bold(plain.Line(g.Title))+" "+p.soft("("+plain.Line(g.Where)+")"))
+	}
+	for _, s := range besides {
+		p.paragraph("        ", plain.Line(s))
+	}
+}
+
+func (p *printer) findings(r *Report) {
+	for i, c := range r.causes(Failed) {
+		switch {
+		case i > 0:
+		case p.Full:
+			p.heading("Findings", "what many checks stumble over comes first")
+		default:
+			p.heading("Findings", "one of each cause in full; what many checks stumble over comes first")
+		}
+		p.cause(r, c)
+	}
+}
+
+func (p *printer) advice(r *Report) {
+	for i, c := range r.causes(Advised) {
+		if i == 0 {
+			p.heading("Advice", "recommendations that are not met; no findings")
+			if !p.Full {
+				p.line("")
+			}
+		}
+		for _, result := range c.Results {
+			if !p.Full {
+				p.paragraph("  "+p.mark(Advised)+" ", plain.Line(result.ID+": "+result.Title))
+				continue
+			}
+			p.check(result)
+			p.field("expected", result.expected())
+			p.field("got", clip(result.got(), 300))
+			p.field("fix", result.Fix)
+		}
+	}
+}
+
+func (p *printer) skipped(r *Report) {
+	for i, s := range r.skipped() {
+		if i == 0 {
+			p.heading("Skipped", "")
+		}
+		if i == 0 || p.Full {
+			p.line("")
+		}
+		p.paragraph("  "+p.mark(Skipped)+" ", plain.Line(s.Reason))
+		if !p.Full {
+			p.ids("      ", s.Results)
+			continue
+		}
+		for _, result := range s.Results {
+			p.line("      %s", plain.Line(result.ID))
+		}
+	}
+}
+
+func (p *printer) leftovers(r *Report) {
+	paths, more := r.remaining()
+	for i, path := range paths {
+		if i == 0 {
+			p.heading("Left behind", "what the check created and could not delete")
+			p.line("")
+		}
+		p.line("    %s", path)
+	}
+	if more > 0 {
+		p.line("    … and %d more", more)
+	}
+}
+
+// ids writes the ids of results in as few lines as they need.
+func (p *printer) ids(start string, results []*Result) {
+	var ids []string
+	for _, result := range results {
+		ids = append(ids, plain.Line(result.ID))
+	}
+	p.paragraph(start, strings.Join(ids, ", "))
+}
+
 // A printer writes lines.
 type printer struct {
-	b     bytes.Buffer
-	color bool
+	TextOptions
+	b bytes.Buffer
 }
 
 // The colours of the statuses, as SGR parameters.
 var colors = map[Status]string{Passed: "32", Failed: "31", Advised: "33", Skipped: "2", Blocked: "35"}
 
 func (p *printer) style(sgr, s string) string {
-	if !p.color || sgr == "" || s == "" {
+	if !p.Color || sgr == "" || s == "" {
 		return s
 	}
 	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
@@ -117,12 +184,11 @@ func (p *printer) heading(title, what string) {
 // paragraph breaks lines between words; those after the first are indented as
 // deep as the first one's start.
 func (p *printer) paragraph(start, s string) {
-	const width = 100
 	indent := strings.Repeat(" ", plainWidth(start))
 	line, used := start, len(indent)
 	for i, word := range strings.Fields(s) {
 		n := plainWidth(word)
-		if i > 0 && used+1+n > width {
+		if i > 0 && used+1+n > p.Width {
 			p.line("%s", line)
 			line, used = indent, len(indent)
 		} else if i > 0 {
@@ -211,6 +277,11 @@ func pad(s string, width int) string {
 func (p *printer) check(r *Result) {
 	p.line("")
 	p.paragraph("  "+p.mark(r.Status)+" ", p.bold(plain.Line(r.Title)))
+	p.about(r)
+}
+
+// about writes which check it is, and what asks for it.
+func (p *printer) about(r *Result) {
 	about := plain.Line(r.ID) + "  " + plain.Line(string(r.Level))
 	if cites := r.cites(); cites != "" {
 		about += "  " + plain.Line(cites)
@@ -218,14 +289,17 @@ func (p *printer) check(r *Result) {
 	p.line("    %s", p.style("2", about))
 }
 
-// bold is bold word by word, as lines may break between them.
-func (p *printer) bold(s string) string {
-	if !p.color {
+// bold and soft style word by word, as lines may break between them.
+func (p *printer) bold(s string) string { return p.words("1", s) }
+func (p *printer) soft(s string) string { return p.words("2", s) }
+
+func (p *printer) words(sgr, s string) string {
+	if !p.Color {
 		return s
 	}
 	words := strings.Fields(s)
 	for i, w := range words {
-		words[i] = p.style("1", w)
+		words[i] = p.style(sgr, w)
 	}
 	return strings.Join(words, " ")
 }
@@ -243,7 +317,11 @@ func (p *printer) field(label, s string) {
 
 // body writes a body as it is.
 func (p *printer) body(s string) {
-	if s = pretty(s, 4<<10, 30); s == "" {
+	lines := 30
+	if !p.Full {
+		lines = 14
+	}
+	if s = pretty(s, 4<<10, lines); s == "" {
 		return
 	}
 	for line := range strings.SplitSeq(s, "\n") {
@@ -251,11 +329,57 @@ func (p *printer) body(s string) {
 	}
 }
 
-// cause writes what a cause is, by the check that shows it best, and names the
-// other checks.
+// cause writes what a cause is, by the check that shows it best, and tells or
+// names the other checks.
 func (p *printer) cause(r *Report, c cause) {
 	shows := c.Results[0]
-	p.check(shows)
+	if title := r.title(c); title != shows.Title {
+		p.line("")
+		p.paragraph("  "+p.mark(shows.Status)+" ", p.bold(plain.Line(title))+" "+p.soft("("+plain.Line(c.where())+")"))
+		p.field("shown by", shows.Title)
+		p.about(shows)
+	} else {
+		p.check(shows)
+	}
+	p.finding(r, shows)
+	others := c.Results[1:]
+	switch told := "for the same cause, it seems: " + count(len(others), "more check"); {
+	case len(others) == 0:
+	case p.Full:
+		p.line("    %s", p.style("36", told))
+		for _, result := range others {
+			p.check(result)
+			p.finding(r, result)
+		}
+	default:
+		p.line("    %s", p.style("36", told))
+		p.ids("      ", others)
+	}
+	if len(c.Blocked) > 0 {
+		p.line("    %s", p.style("36", "blocked by it, so not known to pass: "+count(len(c.Blocked), "check")))
+		p.blocked(r, c.Blocked)
+	}
+}
+
+// blocked writes blocked checks by what blocked them.
+func (p *printer) blocked(r *Report, results []*Result) {
+	var obstacles []string
+	at := map[string][]*Result{}
+	for _, result := range results {
+		key := shape(r.obstacle(result))
+		if at[key] == nil {
+			obstacles = append(obstacles, key)
+		}
+		at[key] = append(at[key], result)
+	}
+	for _, key := range obstacles {
+		p.paragraph("      "+p.mark(Blocked)+" ", r.obstacle(at[key][0]))
+		p.ids("        ", at[key])
+	}
+}
+
+// finding writes what came of a check, with its requests.
+func (p *printer) finding(r *Report, shows *Result) {
 	p.field("reason", shows.Reason)
 	p.field("expected", shows.expected())
 	p.field("got", shows.got())
@@ -284,22 +408,6 @@ func (p *printer) cause(r *Report, c cause) {
 			p.body(x.ResponseBody)
 		}
 	}
-	others := func(results []*Result, told string) {
-		if len(results) == 0 {
-			return
-		}
-		p.line("    %s", p.style("36", told))
-		const most = 15
-		for i, result := range results {
-			if i == most {
-				p.line("      … and %d more", len(results)-most)
-				break
-			}
-			p.paragraph("      "+p.mark(result.Status)+" ", plain.Line(result.ID+": "+result.Title))
-		}
-	}
-	others(c.Results[1:], "for the same cause, it seems: "+count(len(c.Results)-1, "more check"))
-	others(c.Blocked, "blocked by it, so not known to pass: "+count(len(c.Blocked), "check"))
 }
 
 // A reason is one for which checks were skipped.
