@@ -183,8 +183,10 @@ func (h *stagingHooks) OnUserStaged(_ context.Context, e scim.UserEvent) error {
 }
 
 func TestBulkInTransactions(t *testing.T) {
-	operations := []string{bulkUser("a"), bulkUser("bad"), bulkUser("A"), bulkUser("b"),
-		`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"g","members":[{"value":"bulkId:b"},{"value":"bulkId:c"}]}}`, bulkUser("c")}
+	operations := []string{
+		bulkUser("a"), bulkUser("bad"), bulkUser("A"), bulkUser("b"),
+		`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"g","members":[{"value":"bulkId:b"},{"value":"bulkId:c"}]}}`, bulkUser("c"),
+	}
 	want := []string{"201", "403", "409", "201", "201", "201"}
 	for _, c := range []struct {
 		name   string
@@ -194,10 +196,16 @@ func TestBulkInTransactions(t *testing.T) {
 	}{
 		{"that nest", newTransactions(true), []string{"a", "b", "c"}, []int{0, 1, 1, 1, 1, 1, 1}},
 		{"that do not: each operation has its own", newTransactions(false), []string{"a", "b", "c"}, []int{0, 0, 0, 0, 0, 0, 0}},
-		{"that are tried twice", func() *transactions { s := newTransactions(true); s.retrying = 1; return s }(),
-			[]string{"a", "b", "c", "a", "b", "c"}, []int{0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1}},
-		{"of which the first cannot be committed: then each operation has its own", func() *transactions { s := newTransactions(true); s.failing = 1; return s }(),
-			[]string{"a", "b", "c", "a", "b", "c"}, []int{0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0}},
+		{
+			"that are tried twice", func() *transactions { s := newTransactions(true); s.retrying = 1; return s }(),
+			[]string{"a", "b", "c", "a", "b", "c"},
+			[]int{0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1},
+		},
+		{
+			"of which the first cannot be committed: then each operation has its own", func() *transactions { s := newTransactions(true); s.failing = 1; return s }(),
+			[]string{"a", "b", "c", "a", "b", "c"},
+			[]int{0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hooks := new(stagingHooks)
@@ -357,9 +365,11 @@ func (p *frailTransactions) InTx(ctx context.Context, fn func(context.Context, s
 
 // A panic fails the one operation, and the others stand.
 func TestBulkOfPanics(t *testing.T) {
-	operations := []string{bulkUser("a"), bulkUser("odd"), bulkUser("b"), bulkUser("even"),
+	operations := []string{
+		bulkUser("a"), bulkUser("odd"), bulkUser("b"), bulkUser("even"),
 		`{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"g","members":[{"value":"bulkId:a"},{"value":"bulkId:b"}]}}`,
-		`{"method":"DELETE","path":"/Users/bulkId:odd"}`}
+		`{"method":"DELETE","path":"/Users/bulkId:odd"}`,
+	}
 	hooked := []string{"201", "500", "201", "500", "201", "400"}
 	for _, c := range []struct {
 		name  string

@@ -263,8 +263,17 @@ func TestReferences(t *testing.T) {
 		url  string
 		isOK bool
 	}{
-		{"https://people.example/ada", true}, {"../Users/7", true}, {"urn:example:7", true}, {"ada.png?size=1#x", true}, {"%41", true},
-		{"my page", false}, {"http://[::1", false}, {"%zz", false}, {"https://münchen.example/", false}, {`a\\b`, false}, {"<a>", false},
+		{"https://people.example/ada", true},
+		{"../Users/7", true},
+		{"urn:example:7", true},
+		{"ada.png?size=1#x", true},
+		{"%41", true},
+		{"my page", false},
+		{"http://[::1", false},
+		{"%zz", false},
+		{"https://münchen.example/", false},
+		{`a\\b`, false},
+		{"<a>", false},
 	} {
 		body := []byte(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"a","profileUrl":"` + tt.url + `"}`)
 		if _, err := user.decode(body, decodeOptions{dialect: &dialect{strict: true}}); (err == nil) != tt.isOK || err != nil && !errors.Is(err, ErrInvalidValue) {

@@ -214,8 +214,10 @@ func TestPasswordsInErrors(t *testing.T) {
 			p.ask(400, "PUT", ann, `{`+schemas+`"userName":"ann","password":`+value+`}`)
 			p.ask(400, "PATCH", ann, patchHead+`[{"op":"replace","path":"password","value":`+value+`}]}`)
 		}
-		for _, filter := range []string{"password+eq+%22" + escaped + "%22", "password+sw+%22" + escaped + "%22", "password+pr", "not(password+eq+%22" + escaped + "%22)",
-			"userName+eq+%22ann%22+and+password+eq+%22" + escaped + "%22", "urn:ietf:params:scim:schemas:core:2.0:User:password+eq+%22" + escaped + "%22", "password%5Bvalue+eq+%22" + escaped + "%22%5D"} {
+		for _, filter := range []string{
+			"password+eq+%22" + escaped + "%22", "password+sw+%22" + escaped + "%22", "password+pr", "not(password+eq+%22" + escaped + "%22)",
+			"userName+eq+%22ann%22+and+password+eq+%22" + escaped + "%22", "urn:ietf:params:scim:schemas:core:2.0:User:password+eq+%22" + escaped + "%22", "password%5Bvalue+eq+%22" + escaped + "%22%5D",
+		} {
 			p.ask(400, "GET", "/Users?filter="+filter, "")
 			p.ask(400, "GET", "/?filter="+filter, "")
 		}

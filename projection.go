@@ -34,7 +34,9 @@ func nodeSetOf(nodes []*node) nodeSet {
 func (s nodeSet) add(n *node) {
 	s[n] = true
 	for outer := n.parent; outer != nil; outer = outer.parent {
-		s[outer] = s[outer]
+		if _, known := s[outer]; !known {
+			s[outer] = false // something inside it is named
+		}
 	}
 }
 

@@ -118,7 +118,10 @@ func TestRights(t *testing.T) {
 	const role = `{"schemas":["` + scim.RoleSchemaURI + `"],"value":"root","supported":true}`
 	patch := patchBody(`{"op":"replace","path":"supported","value":false}`)
 	for _, tt := range []struct{ method, target, body string }{
-		{"POST", "/Roles", role}, {"PUT", "/Roles/" + lead, role}, {"PATCH", "/Roles/" + lead, patch}, {"DELETE", "/Roles/" + lead, ""},
+		{"POST", "/Roles", role},
+		{"PUT", "/Roles/" + lead, role},
+		{"PATCH", "/Roles/" + lead, patch},
+		{"DELETE", "/Roles/" + lead, ""},
 		{"POST", "/Entitlements", role},
 	} {
 		if a := e.do(tt.method, tt.target, tt.body); a.status != 405 || a.header.Get("Allow") != "GET, HEAD" {

@@ -328,8 +328,10 @@ func TestUnknownSurvives(t *testing.T) {
 	}{
 		{"something else changes", `{"op":"replace","path":"title","value":"T"}`, `{"PASSWORD":"hash","kept":{"deep":[1]},"name":{"familyName":"L","pet":"Rex"},"title":"T","` + ext + `":{"badge":7,"department":"D"},"urn:x:1:Y":{"z":true}}`},
 		{"they are all there was", `{"op":"replace","path":"title","value":"T"}`, `{"PASSWORD":"hash","kept":{"deep":[1]},"name":{"pet":"Rex"},"title":"T","` + ext + `":{"badge":7},"urn:x:1:Y":{"z":true}}`},
-		{"what they are in changes", `{"op":"replace","path":"name.familyName","value":"K"},{"op":"replace","path":"` + ext + `:department","value":"E"}`,
-			`{"PASSWORD":"hash","kept":{"deep":[1]},"name":{"familyName":"K","pet":"Rex"},"` + ext + `":{"badge":7,"department":"E"},"urn:x:1:Y":{"z":true}}`},
+		{
+			"what they are in changes", `{"op":"replace","path":"name.familyName","value":"K"},{"op":"replace","path":"` + ext + `:department","value":"E"}`,
+			`{"PASSWORD":"hash","kept":{"deep":[1]},"name":{"familyName":"K","pet":"Rex"},"` + ext + `":{"badge":7,"department":"E"},"urn:x:1:Y":{"z":true}}`,
+		},
 		{"what they are in is removed", `{"op":"remove","path":"name"},{"op":"remove","path":"` + ext + `:department"}`, `{"PASSWORD":"hash","kept":{"deep":[1]},"urn:x:1:Y":{"z":true}}`},
 	} {
 		a := new(app)
