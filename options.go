@@ -38,7 +38,7 @@ type Options struct {
 	MaxBulk       int   // operations in a bulk request; more are 413; default: 1000
 	MaxResults    int   // largest page; larger counts are cut; default: 200
 	MaxScan       int   // resources that a query without an index may look at, and a 16th of the values, as [Query.Matcher] counts them; more are 400 tooMany; default: 1,000,000
-	MaxFilter     int   // longest filter, and path of a PATCH, in bytes; default: 8 KiB
+	MaxFilter     int   // longest filter, and path in a PATCH or bulk request, in bytes; default: 8 KiB
 
 	// CursorKey seals the cursors of pages (RFC 9865), 32 random bytes or more.
 	// Handlers that serve one endpoint together, on several machines or before
