@@ -15,7 +15,7 @@ const (
 	ruleLoneElement                 // an object or string for a multi-valued attribute: OneLogin's emails, Postman's members
 	ruleBareValue                   // "id" for {"value":"id"}: Entra's manager (SCIM-SDK #686), members in Microsoft's Postman set
 	ruleEmptyString                 // "" clears an attribute: Entra's SCIM_Null_Update_Test and manager removal
-	ruleEmptyElement                // an element with only type and primary left is dropped: follows from ruleEmptyString
+	ruleEmptyElement                // an element with only type and primary left is dropped: follows from emptyString
 	ruleSecondPrimary               // two primary elements in a POST or PUT: the first one is kept
 	ruleUnknownName                 // an unknown attribute is ignored: Okta, Entra's Postman set ("misspelled attribute")
 	ruleUnknownSchema               // an unknown URI in schemas is ignored: Entra's group schema URI

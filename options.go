@@ -27,9 +27,9 @@ type Options struct {
 
 	// Logger is told of each answered error in one record, at level Error if the
 	// fault is the application's, Info if something does not exist and Warn
-	// otherwise; and at level Debug of the
-	// tolerances a request needed. It never receives a token, a query or a body,
-	// but for a value that an error's detail quotes. Default: slog.Default().
+	// otherwise; and at level Debug of the tolerances a request needed. It never
+	// receives a token, a query or a body, but for a value that an error's detail
+	// quotes. Default: slog.Default().
 	Logger *slog.Logger
 
 	MaxBody       int64 // largest request body in bytes; larger is 413; default: 4 MiB

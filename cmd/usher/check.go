@@ -20,6 +20,7 @@ type checkCommand struct {
 	List     bool     `help:"List the checks and send nothing."`
 	Domain   string   `default:"usher-check.example" help:"Domain of the user names that are made up."`
 	User     string   `placeholder:"JSON" help:"Attributes that each user must have at this endpoint: {\"nickName\": \"x\"}."`
+	Group    string   `placeholder:"JSON" help:"The same of groups."`
 	Full     bool     `help:"Print every finding in full, and advice too. Default: what is wrong in short, and one finding of each cause."`
 	JSON     bool     `name:"json" help:"Print the report as JSON."`
 	JUnit    string   `name:"junit" placeholder:"FILE" help:"Write the report for CI as JUnit XML."`
@@ -66,9 +67,15 @@ func (c *checkCommand) Run(console *console) error {
 	options := &conformance.Options{
 		Suites: c.Suite, Only: c.Only, Domain: c.Domain, Timeout: c.Timeout, Workers: c.Workers, Client: c.client(),
 	}
-	if c.User != "" {
-		if err := json.Unmarshal([]byte(c.User), &options.User); err != nil || options.User == nil {
-			return fmt.Errorf("-user: want a JSON object: %s", c.User)
+	for _, a := range []struct {
+		flag, text string
+		to         *map[string]any
+	}{{"-user", c.User, &options.User}, {"-group", c.Group, &options.Group}} {
+		if a.text == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(a.text), a.to); err != nil || *a.to == nil {
+			return fmt.Errorf("%s: want a JSON object: %s", a.flag, a.text)
 		}
 	}
 	outputs := []*output{

@@ -26,7 +26,7 @@ type serveCommand struct {
 	Base     string `default:"/scim/v2" help:"Path of the endpoint."`
 	Public   string `placeholder:"URL" help:"Base URL as clients see it, behind a proxy or a tunnel."`
 	Snapshot string `placeholder:"FILE" type:"path" help:"Read the users and groups from this file at the start, and write them there every minute and at the end. Default: nothing is kept."`
-	Strict   bool   `help:"Grant no tolerance for identity providers' dialects."`
+	Strict   bool   `help:"Hold clients to the letter of the RFCs and of the Interoperability Profile."`
 	Log      string `default:"info" enum:"debug,info,warn,error" help:"What to log: info has a line for each request. One of: ${enum}."`
 	TLSCert  string `name:"tls-cert" and:"tls" placeholder:"FILE" type:"existingfile" help:"Serve HTTPS, with this certificate (PEM)."`
 	TLSKey   string `name:"tls-key" and:"tls" placeholder:"FILE" type:"existingfile" help:"And its key (PEM)."`

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, out io.Writer) int {
 	addr := flags.String("addr", "127.0.0.1:8080", "`address` to serve on; with -demo, default: a free port")
 	token := flags.String("token", "", "secret `token` that clients must send; default: a random one")
 	var kind mode
-	flags.BoolVar(&kind.strict, "strict", false, "hold clients to the letter of the RFCs; Entra and Okta need this off")
+	flags.BoolVar(&kind.strict, "strict", false, "hold clients to the letter of the RFCs and of the SCIM 2.0 Interoperability Profile; Entra and Okta need this off")
 	flags.BoolVar(&kind.testTypes, "test-types", false, "serve /TestResources besides users and groups")
 	isDemo := flags.Bool("demo", false, "provision a company of 200 people, as Entra does, and check the result")
 	switch err := flags.Parse(args); {

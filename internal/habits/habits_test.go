@@ -117,7 +117,7 @@ func files(t *testing.T, visit func(path string, content []byte)) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != "." && d.Name() != ".ci" && d.Name() != ".github":
+		case d.IsDir() && (d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && path != "." && d.Name() != ".ci" && d.Name() != ".github"):
 			return fs.SkipDir
 		case !d.Type().IsRegular() || d.Name() == ".git": // a file where the clone is a worktree
 			return nil

@@ -11,12 +11,12 @@ var scimmy = Peer{
 		"startIndex and count are without effect: they are written into req.query, which Express 5 makes anew whenever it is read.",
 	Differences: []Difference{
 		{
-			Choice, `A manager must be an object (RFC 7643 §4.3); Entra sends the bare id`,
+			Choice, `A manager must be an object (RFC 7643 §4.3); Entra sends the bare id. The query whether somebody is a member, members eq, is refused: it compares a complex attribute`,
 			[]string{
 				"entra.manager.set", "entra.manager.clear", "entra.cycle.settles", "microsoft.validator.manager.add",
 				"microsoft.validator.manager.replace", "microsoft.validator.manager.remove", "microsoft.logicapp.manager",
 			},
-			regexp.MustCompile(`:User:manager","value":"|want +manager "`),
+			regexp.MustCompile(`:User:manager","value":"|and\+members\+eq|want +manager "`),
 		},
 		{
 			Choice, `Booleans must be JSON booleans (RFC 7643 §2.3.2); Entra sends "True" and "False"`,
@@ -32,7 +32,7 @@ var scimmy = Peer{
 				"entra.patch.first-update", "entra.values.element-missing", "entra.values.other-element", "entra.values.address",
 				"entra.values.address-beside", "microsoft.validator.user.add", "microsoft.validator.user.add.verbose",
 			},
-			nil,
+			regexp.MustCompile(`"path":"(emails|phoneNumbers|addresses)\[type eq|want +(emails|phoneNumbers|addresses)\[type eq .* \(it is absent\)`),
 		},
 		{
 			Application, "two groups may have one displayName, as the RFC has it; Microsoft's validator wants 409",
@@ -88,8 +88,13 @@ var scimmy = Peer{
 			nil,
 		},
 		{
+			Defect, "two groups of one bulk request that are in each other are created with a member that does not exist (RFC 7644 §3.7.1: resolved, or 409)",
+			[]string{"rfc.bulk.reference.circular"},
+			nil,
+		},
+		{
 			Defect, "add of a member who is there makes a second one (RFC 7644 §3.5.2.1: no changes SHOULD be made; RFC 7643 §2.4)",
-			[]string{"rfc.groups.patch.add.same", "entra.members.add-present", "okta.members.add-again"},
+			[]string{"entra.members.add-present"},
 			nil,
 		},
 		{
@@ -146,7 +151,7 @@ var scim2Server = Peer{
 				"entra.patch.first-update", "entra.values.element-missing", "entra.values.other-element", "entra.values.address",
 				"entra.values.address-beside", "microsoft.validator.user.add", "microsoft.validator.user.add.verbose",
 			},
-			nil,
+			regexp.MustCompile(`"path":"(emails|phoneNumbers|addresses)\[type eq|want +(emails|phoneNumbers|addresses)\[type eq .* \(it is absent\)`),
 		},
 		{
 			Choice, "remove with a value is invalidValue: the RFC gives remove none (§3.5.2.2). Entra's default dialect removes members so",
@@ -161,11 +166,6 @@ var scim2Server = Peer{
 		{
 			Choice, "users show no groups, although /Schemas has them: the RFC says who may write groups and not that a server must fill them in",
 			[]string{"rfc.groups.of-user", "rfc.groups.patch.of-user"},
-			nil,
-		},
-		{
-			Defect, "add of a member who is there, with a display this time, makes a second one: the same value twice (RFC 7643 §2.4: SHOULD NOT)",
-			[]string{"okta.members.add-again"},
 			nil,
 		},
 		{

@@ -9,7 +9,7 @@ import (
 const preface = `# Conformance
 
 What RFC 7643, RFC 7644 and RFC 9865 ask of a SCIM server, and with them the SCIM 2.0 Interoperability Profile, OpenID's
-IPSIE profile of account lifecycle and RFC 9967: one row for each requirement, what this module does about it, and the tests
+IPSIE profile of account lifecycle, RFC 9967, and in a few rows RFC 9944 and the draft of roles and entitlements: one row for each requirement, what this module does about it, and the tests
 that show it. The numbers are those that tests and wire cases cite. The statements are ours; the sources say it in full.
 
 **Level** is the source's word, in capitals where it is RFC 2119's and in small letters where the source says it in plain
