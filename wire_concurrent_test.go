@@ -111,6 +111,8 @@ func TestWireInTheOtherDialect(t *testing.T) {
 					}
 				}
 				is := other.send(t, &o)
+				usual.remember(was)
+				other.remember(is)
 				if is.Code != was.Code || is.Body.String() != was.Body.String() {
 					t.Fatalf("line %d: %s %s\n\tas it is: %s\n\tgot %d %s\n\tin the other dialect: %s\n\tgot %d %s",
 						s.line, s.method, s.target, s.body, was.Code, was.Body, o.body, is.Code, is.Body)

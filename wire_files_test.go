@@ -473,17 +473,22 @@ func (w *wireWorld) send(t *testing.T, s *wireStep) *httptest.ResponseRecorder {
 	} else {
 		w.mux.ServeHTTP(rec, r)
 	}
+	return rec
+}
+
+// remember keeps the cursor of an answer for later steps.
+func (w *wireWorld) remember(rec *httptest.ResponseRecorder) {
 	cursor := ""
 	if found := nextCursor.FindStringSubmatch(rec.Body.String()); found != nil {
 		cursor = found[1]
 	}
 	w.cursors = append(w.cursors, cursor)
-	return rec
 }
 
 func (w *wireWorld) replay(t *testing.T, i int, s *wireStep) {
 	t.Helper()
 	rec := w.send(t, s)
+	w.remember(rec)
 	a := &answer{
 		status: rec.Code, header: rec.Result().Header, body: rec.Body.String(),
 		events: w.hooks.take(), logs: w.logs.take(), earlier: w.answers,
