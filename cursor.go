@@ -51,7 +51,8 @@ func derive(key []byte, what string) []byte {
 func (h *Handler) sealCursor(q *plan) (string, error) {
 	c := cursor{Count: q.count}
 	last := true
-	for _, p := range q.shares {
+	for i := range q.shares {
+		p := &q.shares[i]
 		c.At = append(c.At, resume{[]byte(p.query.After.Key), []byte(p.query.After.At), p.done})
 		last = last && p.done
 	}
@@ -97,7 +98,8 @@ func (h *Handler) openCursor(sealed string, q *plan) error {
 	if q.count != c.Count {
 		return Errorf(ErrInvalidCount, "count must be the one that the first page was asked for with")
 	}
-	for i, p := range q.shares {
+	for i := range q.shares {
+		p := &q.shares[i]
 		p.query.After, p.done = Place{string(c.At[i].Key), string(c.At[i].At)}, c.At[i].Done
 	}
 	return nil

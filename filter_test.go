@@ -385,10 +385,12 @@ func TestOperand(t *testing.T) {
 		{`id eq "Ab"`, TypeString, "Ab", "Ab"},
 		{`link eq "http://X/"`, TypeReference, "http://X/", "http://X/"},
 		{`on eq "TRUE"`, TypeBoolean, "true", "true"},
-		{`count eq -0`, TypeInteger, "0", "0"},
-		{`ratio eq 0.10`, TypeDecimal, "0.1", "0.1"},
-		{`since eq "2011-05-13T04:42:34+01:00"`, TypeDateTime, "2011-05-13T03:42:34Z", "2011-05-13T03:42:34Z"},
+		{`count eq -0`, TypeInteger, "0", "8000000000000000"},
+		{`ratio eq 0.10`, TypeDecimal, "0.1", "bfb999999999999a"},
+		{`since eq "2011-05-13T04:42:34+01:00"`, TypeDateTime, "2011-05-13T03:42:34Z", "2011-05-13T03:42:34.000000000"},
 		{`blob eq "AA"`, TypeBinary, "AA==", "AA=="},
+		{`label eq "` + strings.Repeat("É", 101) + `"`, TypeString, strings.Repeat("É", 101), strings.Repeat("é", 100) + "96cbf977549895b3277e0ab79c97a946"},
+		{`id eq "` + strings.Repeat("É", 101) + `"`, TypeString, strings.Repeat("É", 101), strings.Repeat("É", 101)},
 	} {
 		if o := operand(tt.src); o.Type() != tt.typ || o.String() != tt.text || o.Key() != tt.key {
 			t.Errorf("%s: got %s %q with key %q, want %s %q with key %q", tt.src, o.Type(), o, o.Key(), tt.typ, tt.text, tt.key)

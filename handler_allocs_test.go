@@ -95,6 +95,7 @@ func TestAllocations(t *testing.T) {
 	}
 	p.do(201, "POST", "/Users", bodies[0])
 	user := "/Users/" + p.id()
+	lookUp := "/Users?filter=" + url.QueryEscape(`userName eq "ada0@contoso.example"`)
 	next := 0
 	patches := [2][]byte{}
 	for i := range patches {
@@ -112,6 +113,7 @@ func TestAllocations(t *testing.T) {
 		{"get", 8, func() { p.do(200, "GET", user, nil) }},
 		{"create", 30, func() { next++; p.do(201, "POST", "/Users", bodies[next]) }},
 		{"patch active", 25, func() { next++; p.do(200, "PATCH", user, patches[next%2]) }},
+		{"look-up by userName", 15, func() { p.do(200, "GET", lookUp, nil) }},
 		{"parse a filter", 4, func() {
 			if _, err := userType.ParseFilter(`userName eq "ada@contoso.example"`); err != nil {
 				t.Fatal(err)

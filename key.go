@@ -1,8 +1,14 @@
 package scim
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/cases"
@@ -65,8 +71,11 @@ func (t *ResourceType) Keys(d Document) []Key {
 		from := len(keys)
 		values := d.values(n)
 		for raw, ok := values.next(); ok; raw, ok = values.next() {
-			if filled(raw) {
-				keys = append(keys, Key{Path: n.path, Value: keyOf(n, raw), Unique: n.unique})
+			if !filled(raw) {
+				continue
+			}
+			if value := n.keyOf(raw); value != "" {
+				keys = append(keys, Key{Path: n.path, Value: value, Unique: n.unique})
 			}
 		}
 		if len(keys) > from+1 {
@@ -111,15 +120,75 @@ func (t *ResourceType) changedKeys(old, d Document) []Key {
 	return nil
 }
 
-// keyOf returns the comparison key of a simple value in canonical JSON. Only
-// strings have more than one spelling there.
-func keyOf(n *node, raw string) string {
-	if raw[0] != '"' {
-		return raw
+// keyOf makes the Value of a Key of a simple value in canonical JSON; of none,
+// and of one stored when the attribute had another type, the empty one.
+func (n *node) keyOf(raw string) string {
+	switch {
+	case raw == "":
+		return ""
+	case n.kind == kindBoolean:
+		return raw // false comes before true
+	case n.kind == kindInteger:
+		v, _ := strconv.ParseInt(raw, 10, 64)
+		return hexKey(uint64(v) ^ 1<<63)
+	case n.kind == kindDecimal:
+		v, _ := strconv.ParseFloat(raw, 64)
+		bits := math.Float64bits(v)
+		if v < 0 {
+			bits = ^bits
+		} else {
+			bits |= 1 << 63
+		}
+		return hexKey(bits)
+	case raw[0] != '"':
+		return ""
 	}
 	text := jsontext.UnquoteString(raw)
-	if n.kind != kindString && n.kind != kindReference {
-		return text
+	if n.kind != kindDateTime {
+		return bounded(comparisonKey(text, n.exact))
 	}
-	return comparisonKey(text, n.exact)
+	v, ok := parseDateTime(text)
+	if !ok {
+		return ""
+	}
+	return v.UTC().Format(timeKeyLayout)
+}
+
+// hexKey writes v in 16 digits.
+func hexKey(v uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], v)
+	return hex.EncodeToString(b[:])
+}
+
+// timeKeyLayout has one width for all times in UTC.
+const timeKeyLayout = "2006-01-02T15:04:05.000000000"
+
+func timeKey(v time.Time) string {
+	if v.IsZero() {
+		return ""
+	}
+	return v.UTC().Format(timeKeyLayout)
+}
+
+// mostKey is how many characters of a string a Key has: indexes of databases
+// take no more than some kilobytes, and places in an order are sent to clients,
+// who send them back in a URL.
+const mostKey = 100
+
+// bounded cuts a long comparison key and puts a digest of the whole in the place
+// of what it cuts off. What is cut is longer than any that is not, so the two are
+// never equal.
+func bounded(key string) string {
+	if len(key) <= mostKey {
+		return key
+	}
+	n := 0
+	for i := range key {
+		if n++; n > mostKey {
+			sum := sha256.Sum256([]byte(key))
+			return key[:i] + hex.EncodeToString(sum[:16])
+		}
+	}
+	return key
 }

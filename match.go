@@ -326,7 +326,7 @@ func (m *matcher) set(c *Compare, n *node, set Set) (bool, error) {
 		return false, nil
 	}
 	if c != nil && c.Op == Eq && n == n.parent.value {
-		return set.Has(c.Value.key)
+		return set.Has(c.Value.folded)
 	}
 	if c == nil {
 		return m.anyMember(nil, n, set)
@@ -432,7 +432,7 @@ func (m *matcher) text(c *Compare, v string) bool {
 	if v == "" || c == nil {
 		return v != ""
 	}
-	want := c.Value.key
+	want := c.Value.folded
 	ascii, upper := letters(v)
 	switch {
 	case !ascii:

@@ -10,11 +10,12 @@ import (
 
 // An Operand is the value a Compare compares with, of its attribute's type.
 type Operand struct {
-	typ  DataType
-	text string    // of strings and references: the value; of the others: as in a Document, without quotes
-	key  string    // text prepared for comparison
-	num  float64   // of numbers
-	at   time.Time // of dateTime
+	typ    DataType
+	text   string    // of strings and references: the value; of the others: as in a Document, without quotes
+	folded string    // text prepared for comparison
+	key    string    // see Key
+	num    float64   // of numbers
+	at     time.Time // of dateTime
 }
 
 // Type returns the type of the value: TypeString, TypeBoolean, TypeDecimal,
@@ -25,7 +26,9 @@ func (o Operand) Type() DataType { return o.typ }
 // dateTime, its canonical form in UTC.
 func (o Operand) String() string { return o.text }
 
-// Key returns the value prepared for comparison, as in [Key].
+// Key returns the value prepared for comparison, as in [Key]: a resource has
+// the value exactly if it has this Key. Of an attribute that is not in the
+// Document, such as id or members.value, it is the value itself.
 func (o Operand) Key() string { return o.key }
 
 // Bool returns the value of a boolean.
@@ -61,7 +64,7 @@ func operandOf(n *node, text string, quoted bool, d *dialect) (o Operand, expect
 			return o, n.expectation() + " within range"
 		}
 		o.text = string(number)
-		o.key = o.text
+		o.key = n.keyOf(o.text)
 		o.num, _ = strconv.ParseFloat(o.text, 64) // what appendNumber wrote
 		return o, ""
 	}
@@ -75,16 +78,20 @@ func operandOf(n *node, text string, quoted bool, d *dialect) (o Operand, expect
 		if _, again := parseDateTime(o.text); !ok || !again { // in UTC the year may have more or less than four digits
 			return o, n.expectation()
 		}
-		o.at, o.key = at.UTC(), o.text
+		o.at, o.key = at.UTC(), at.UTC().Format(timeKeyLayout)
 	case kindBinary:
 		v, ok := parseBinary(text)
 		if !ok {
 			return o, n.expectation()
 		}
 		o.text = base64.StdEncoding.EncodeToString(v)
-		o.key = o.text
+		o.folded, o.key = o.text, bounded(o.text)
 	default:
-		o.text, o.key = text, comparisonKey(text, n.exact)
+		o.text, o.folded = text, comparisonKey(text, n.exact)
+		o.key = o.folded
+		if n.place == inDocument {
+			o.key = bounded(o.key)
+		}
 	}
 	return o, ""
 }

@@ -34,10 +34,17 @@ type Resource struct {
 // comparison: two values are equal to a filter exactly if their Keys are the
 // same bytes. The Handler computes the Keys of each Resource it hands over, so
 // a Store needs no rule of comparison of its own.
+//
+// The order of Keys, byte by byte, is that of the values: numbers by size, times
+// by when they are, false before true, strings in Unicode order of NFC and, unless
+// the attribute is caseExact, of their folded case. A Value fits the indexes of
+// databases: of a string that has more than 100 characters it has the first 100
+// and then a digest of the whole, 132 characters, so that it tells such strings
+// apart too. Only of these does it not say the order, nor what they contain.
 type Key struct {
 	Path   string // canonical, such as "userName" or "emails.value"
-	Value  string
-	Unique bool // no other resource of this type and tenant may have the same Path and Value
+	Value  string // never empty
+	Unique bool   // no other resource of this type and tenant may have the same Path and Value
 }
 
 // A Member is an element of a Set, or of what a client asks to add to one.

@@ -284,6 +284,10 @@ func (p Path) Parent() Path {
 // IsZero reports whether the path names nothing.
 func (p Path) IsZero() bool { return p.n == nil }
 
+// Indexed reports whether resources carry Keys of the attribute: see
+// [TypeDefinition].
+func (p Path) Indexed() bool { return p.n != nil && p.n.indexed }
+
 // Path resolves an attribute path (RFC 7644 §3.10): names and URIs in any
 // case, with or without the URI of the type's schema, with a sub-attribute
 // after a dot, or an extension's URI alone. An attribute of an extension may

@@ -24,17 +24,19 @@ func (h *Handler) list(req *request) (response, error) {
 	var s search
 	text := func(name string) (value *string, err error) {
 		v, there, err := param(req.query, name)
-		if there {
-			value = &v
+		if !there {
+			return nil, err
 		}
-		return value, err
+		given := v // only what is given is allocated
+		return &given, err
 	}
 	number := func(name string) (*int, error) {
 		n, err := intParam(req.query, name, absent)
 		if n == absent {
 			return nil, err
 		}
-		return &n, err
+		given := n
+		return &given, err
 	}
 	var err error
 	if s.filter, err = text("filter"); err != nil {
@@ -137,8 +139,8 @@ func (h *Handler) find(req *request, s *search) (response, error) {
 	answer := response{status: http.StatusOK, typ: req.typ, start: q.offset + 1}
 	if req.typ == nil {
 		answer.wants = map[string]projection{}
-		for _, part := range q.shares {
-			answer.wants[part.typ.def.Name] = part.want
+		for i := range q.shares {
+			answer.wants[q.shares[i].typ.def.Name] = q.shares[i].want
 		}
 	} else {
 		answer.want = q.shares[0].want
@@ -155,8 +157,9 @@ func (h *Handler) find(req *request, s *search) (response, error) {
 
 // A plan is a search made ready: a Query for each type it is on.
 type plan struct {
-	shares        []*share
-	sort          Sort // how resources of several types compare
+	shares        []share
+	one           [1]share // for the usual search, which is on one type
+	sort          Sort     // how resources of several types compare
 	offset, limit int
 	byCursor      bool
 	count         int    // as asked for; absent if it was not
@@ -181,8 +184,9 @@ func (h *Handler) plan(req *request, s *search) (*plan, error) {
 		return nil, Errorf(ErrInvalidFilter, "the filter is longer than %d bytes", h.options.MaxFilter)
 	}
 	q := &plan{limit: h.options.MaxResults, byCursor: s.cursor != nil, count: absent}
+	q.shares = q.one[:0]
 	for _, t := range types {
-		p := &share{typ: t, query: Query{Tenant: req.principal.Tenant, Type: t.def.Name, MaxScan: h.options.MaxScan, Resumes: s.cursor != nil}}
+		p := share{typ: t, query: Query{Tenant: req.principal.Tenant, Type: t.def.Name, MaxScan: h.options.MaxScan, Resumes: s.cursor != nil}}
 		var err error
 		if p.want, err = t.parseProjection(s.attributes, s.excluded, &req.dialect); err != nil {
 			return nil, err
@@ -221,8 +225,8 @@ func (h *Handler) plan(req *request, s *search) (*plan, error) {
 		return nil, Errorf(ErrInvalidValue, "cursor and startIndex cannot be used together")
 	}
 	q.binding = fmt.Appendf(nil, "%q %q %q %q", pathOf(req.base), req.principal.Tenant, s.sortBy, strings.ToLower(s.sortOrder))
-	for _, p := range q.shares {
-		q.binding = fmt.Appendf(q.binding, " %q", p.typ.def.Name)
+	for i := range q.shares {
+		q.binding = fmt.Appendf(q.binding, " %q", q.shares[i].typ.def.Name)
 	}
 	if s.filter != nil {
 		q.binding = fmt.Appendf(q.binding, " filter %q", *s.filter)
@@ -238,7 +242,7 @@ func isSortOrder(s string) bool {
 // begins.
 func (q *plan) run(ctx context.Context, store Store) (*Page, error) {
 	if len(q.shares) == 1 {
-		p := q.shares[0]
+		p := &q.shares[0]
 		p.query.Offset, p.query.Limit = q.offset, q.limit
 		page, err := store.List(ctx, p.query)
 		if err != nil {
@@ -257,7 +261,8 @@ func (q *plan) run(ctx context.Context, store Store) (*Page, error) {
 // next.
 func (q *plan) oneAfterAnother(ctx context.Context, store Store) (*Page, error) {
 	page := new(Page)
-	for _, p := range q.shares {
+	for i := range q.shares {
+		p := &q.shares[i]
 		if p.none {
 			p.done = true
 			continue
@@ -292,7 +297,8 @@ func (q *plan) merge(ctx context.Context, store Store) (*Page, error) {
 	}
 	page := new(Page)
 	lists := make([][]*Resource, len(q.shares))
-	for i, p := range q.shares {
+	for i := range q.shares {
+		p := &q.shares[i]
 		if p.none {
 			p.done = true
 			continue
@@ -319,7 +325,8 @@ func (q *plan) merge(ctx context.Context, store Store) (*Page, error) {
 			before[from]++
 		}
 	}
-	for i, p := range q.shares {
+	for i := range q.shares {
+		p := &q.shares[i]
 		lists[i] = nil
 		if until[i] == before[i] {
 			continue

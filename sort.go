@@ -2,14 +2,7 @@ package scim
 
 import (
 	"cmp"
-	"encoding/binary"
-	"encoding/hex"
-	"math"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/usherkit/scim/internal/jsontext"
 )
 
 // A Sort is an order of the resources of a type (RFC 7644 §3.4.2.3). Equal ones
@@ -63,12 +56,10 @@ func (s Sort) Path() Path { return s.path }
 // Descending reports whether the greatest value comes first.
 func (s Sort) Descending() bool { return s.descending }
 
-// Key returns what s compares of a resource, as a string that sorts like the
-// value: numbers by size, times by when they are, false before true, strings
-// in Unicode order of their comparison keys, in which case counts only if the
-// attribute is caseExact. Of a multi-valued attribute it is the value of the
-// primary element, or if none is primary the first value. It is empty if there
-// is no value. Of a long string the first 100 characters count.
+// Key returns what s compares of a resource: the Value that a [Key] of the
+// attribute has, or would have if it were indexed. Of a multi-valued attribute it
+// is that of the primary element, or if none is primary of the first value. It is
+// empty if there is no value.
 func (s Sort) Key(r *Resource) string {
 	n := s.path.n
 	if n == nil {
@@ -90,7 +81,7 @@ func (s Sort) Key(r *Resource) string {
 	}
 	if n.parent.kind != kindComplex {
 		raw, _ := r.Document.at(n)
-		return n.sortKey(firstFilled(raw))
+		return n.keyOf(firstFilled(raw))
 	}
 	raw, _ := r.Document.at(n.parent)
 	first := ""
@@ -98,13 +89,13 @@ func (s Sort) Key(r *Resource) string {
 	for e, ok := elements.next(); ok; e, ok = elements.next() {
 		raw, _ := memberOf(e, n.name)
 		if n.parent.isPrimary(e) {
-			return n.sortKey(firstFilled(raw))
+			return n.keyOf(firstFilled(raw))
 		}
 		if first == "" {
 			first = firstFilled(raw)
 		}
 	}
-	return n.sortKey(first)
+	return n.keyOf(first)
 }
 
 // firstFilled returns the first value of an attribute that counts; "" if there
@@ -117,73 +108,6 @@ func firstFilled(raw string) string {
 		}
 	}
 	return ""
-}
-
-// sortKey makes a key of a value in canonical JSON; of no value, the empty one.
-func (n *node) sortKey(raw string) string {
-	switch {
-	case raw == "":
-		return ""
-	case n.kind == kindBoolean:
-		return raw // false comes before true
-	case n.kind == kindInteger:
-		v, _ := strconv.ParseInt(raw, 10, 64)
-		return hexKey(uint64(v) ^ 1<<63)
-	case n.kind == kindDecimal:
-		v, _ := strconv.ParseFloat(raw, 64)
-		bits := math.Float64bits(v)
-		if v < 0 {
-			bits = ^bits
-		} else {
-			bits |= 1 << 63
-		}
-		return hexKey(bits)
-	case raw[0] != '"':
-		return "" // stored when the attribute had another type
-	}
-	text := jsontext.UnquoteString(raw)
-	if n.kind != kindDateTime {
-		return head(comparisonKey(text, n.exact))
-	}
-	v, ok := parseDateTime(text)
-	if !ok {
-		return ""
-	}
-	return v.UTC().Format(timeKeyLayout)
-}
-
-// hexKey writes v in 16 digits.
-func hexKey(v uint64) string {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], v)
-	return hex.EncodeToString(b[:])
-}
-
-// mostKey is how many characters of a string a key has: places are sent to
-// clients, who send them back in a URL.
-const mostKey = 100
-
-func head(key string) string {
-	if len(key) <= mostKey {
-		return key
-	}
-	n := 0
-	for i := range key {
-		if n++; n > mostKey {
-			return key[:i]
-		}
-	}
-	return key
-}
-
-// timeKeyLayout has one width for all times in UTC.
-const timeKeyLayout = "2006-01-02T15:04:05.000000000"
-
-func timeKey(v time.Time) string {
-	if v.IsZero() {
-		return ""
-	}
-	return v.UTC().Format(timeKeyLayout)
 }
 
 // Compare compares two keys: it is negative if a resource with the first one

@@ -137,28 +137,35 @@ type match struct {
 	key string // of the sort
 }
 
+// compare compares the places of two matches.
+func compare(order scim.Sort, a, b match) int {
+	if c := order.Compare(a.key, b.key); c != 0 {
+		return c
+	}
+	return byNumber(a.rec, b.rec)
+}
+
 // match returns the page of those records that match the filter.
 func (s *Store) match(ctx context.Context, t *tenant, records []*record, after uint64, q scim.Query) (*scim.Page, error) {
-	compare := func(a, b match) int {
-		if c := q.Sort.Compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return byNumber(a.rec, b.rec)
-	}
+	order := q.Sort
 	from := match{rec: &record{number: after}, key: q.After.Key}
 	page, matches, sorts := &scim.Page{}, []match(nil), !q.Sort.IsZero()
 	follow := 0 // how many come after q.After
 	// In another order than that of creation, those before the page are kept
 	// as well: only the last match shows which they are.
-	sorted := least.Window[match]{Size: q.Offset + q.Limit + 1, Compare: compare}
-	if sorted.Size <= 0 {
-		sorted.Size = math.MaxInt
+	var sorted least.Window[match]
+	if sorts {
+		sorted = least.Window[match]{Size: q.Offset + q.Limit + 1, Compare: func(a, b match) int { return compare(order, a, b) }}
+		if sorted.Size <= 0 {
+			sorted.Size = math.MaxInt
+		}
 	}
 
 	// The filter sees each resource with its sets, whatever the page wants.
 	// One copy serves for all.
 	var with scim.Resource
-	members, groups := &live{store: s, tenant: t}, &live{store: s, tenant: t, groups: true}
+	sets := &[2]live{{store: s, tenant: t}, {store: s, tenant: t, groups: true}}
+	members, groups := &sets[0], &sets[1]
 	satisfies := q.Matcher(ctx)
 	for i, rec := range records {
 		if i%1024 == 1023 && ctx.Err() != nil {
@@ -183,7 +190,7 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, after u
 			continue
 		}
 		m := match{rec, r, q.Sort.Key(r)}
-		if !q.After.IsZero() && compare(m, from) <= 0 {
+		if !q.After.IsZero() && compare(order, m, from) <= 0 {
 			continue
 		}
 		if sorts {
