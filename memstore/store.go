@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/uuid7"
 )
 
 // A Store is a scim.Store in memory. The zero Store is empty and ready to use.
@@ -26,8 +27,8 @@ type Store struct {
 	Now   func() time.Time // the clock; default: time.Now; called for one write at a time
 	NewID func() string    // makes an id as [scim.Store] wants it, never the same twice; default: UUIDv7, ascending; called like Now
 
-	mu   sync.RWMutex
-	last uint64 // see newUUID
+	mu  sync.RWMutex
+	ids uuid7.Source
 	contents
 }
 
@@ -208,7 +209,8 @@ func (s *Store) newID(now time.Time) string {
 	if s.NewID != nil {
 		return s.NewID()
 	}
-	return s.newUUID(now)
+	id, _ := s.ids.Next(now)
+	return id
 }
 
 // touch gives the record's next Resource a new version and time.
