@@ -44,7 +44,7 @@
 //
 // A filter is evaluated here, over all that GetAll has, page by page. To the
 // handler goes, as FilterValidator, at most one condition that narrows: eq on a
-// string at the top of the type's own schema that has one value, such as
+// string in ASCII at the top of the type's own schema that has one value, such as
 // userName. It may ignore it. Members are checked one by one with Get.
 //
 // What GetAll has is read whole for a page by cursor too, the first one as well,

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/elimity-com/scim/filter"
 	parser "github.com/scim2/filter-parser/v2"
@@ -137,8 +139,8 @@ func (c *call) refused(k *kind, v *filter.Validator, yield func(*scim.Resource, 
 
 // narrowing returns a condition that the filter asks for and that handlers get
 // right, whether they read the tree, call PassesFilter or make SQL of it: eq on a
-// string with one value at the top of the type's own schema. It is nil if there
-// is none.
+// string with one value at the top of the type's own schema, and with nothing in
+// it that Unicode can spell in two ways. It is nil if there is none.
 func (c *call) narrowing(k *kind, f scim.Filter) *filter.Validator {
 	is := simple(k, f)
 	if c.NoFilter || is == nil {
@@ -150,6 +152,8 @@ func (c *call) narrowing(k *kind, f scim.Filter) *filter.Validator {
 	return &v
 }
 
+func beyondASCII(r rune) bool { return r >= utf8.RuneSelf }
+
 func simple(k *kind, f scim.Filter) *scim.Compare {
 	switch f := f.(type) {
 	case scim.And:
@@ -160,7 +164,7 @@ func simple(k *kind, f scim.Filter) *scim.Compare {
 		}
 	case scim.Compare:
 		a := f.Path.Attribute()
-		if f.Op != scim.Eq || a == nil || a.MultiValued || a.Type != "" && a.Type != scim.TypeString || !f.Path.Parent().IsZero() {
+		if f.Op != scim.Eq || strings.ContainsFunc(f.Value.String(), beyondASCII) || a == nil || a.MultiValued || a.Type != "" && a.Type != scim.TypeString || !f.Path.Parent().IsZero() {
 			return nil
 		}
 		if _, ours := k.schema.Attributes.ContainsAttribute(a.Name); ours {

@@ -24,6 +24,11 @@ type Store struct {
 	kinds []*kind
 	seed  maphash.Seed
 	locks [64]sync.Mutex // see lock
+
+	// leaving keeps a resource from being deleted between the look at a new member
+	// and the write of its group, which would be of a member that is no more.
+	// Whoever takes a lock of locks takes it first.
+	leaving sync.RWMutex
 }
 
 var _ scim.Store = (*Store)(nil)
@@ -75,6 +80,15 @@ func (s *Store) lock(ref scim.Ref) (unlock func()) {
 	return mu.Unlock
 }
 
+// stay keeps resources that are to become members from being deleted.
+func (s *Store) stay(d scim.MemberDelta) (done func()) {
+	if len(d.Add) == 0 {
+		return func() {}
+	}
+	s.leaving.RLock()
+	return s.leaving.RUnlock
+}
+
 // Create implements scim.Store.
 func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
 	k := s.kind(ref.Type)
@@ -84,6 +98,7 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	case c.Document.IsZero():
 		return nil, errors.New("elimity: Create without a Document")
 	}
+	defer s.stay(c.Members)()
 	in := s.call(ctx, ref.Tenant)
 	next, err := in.change(k, "", nil, c.Members)
 	if err != nil {
@@ -112,6 +127,9 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 
 // Get implements scim.Store.
 func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	k := s.kind(ref.Type)
 	if k == nil {
 		return nil, scim.ErrNotFound
@@ -131,6 +149,7 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 		return nil, scim.ErrNotFound
 	}
 	defer s.lock(ref)()
+	defer s.stay(c.Members)()
 	in := s.call(ctx, ref.Tenant)
 	was, err := in.get(k, ref.ID)
 	if err != nil {
@@ -198,6 +217,8 @@ func (c *call) delete(k *kind, ref scim.Ref, version string) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
+	c.leaving.Lock()
+	defer c.leaving.Unlock()
 	return explain(k.handler.Delete(c.request(http.MethodDelete, k, ref.ID), ref.ID))
 }
 

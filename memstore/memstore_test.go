@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,22 @@ import (
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) scim.Store { return new(Store) })
+}
+
+// A Store that is restored from a snapshot is the one that was.
+func TestReopens(t *testing.T) {
+	storetest.Reopens(t, func(t *testing.T) (scim.Store, func() scim.Store) {
+		s := new(Store)
+		return s, func() scim.Store {
+			var snapshot bytes.Buffer
+			restored := new(Store)
+			if err := errors.Join(s.Snapshot(&snapshot), restored.Restore(&snapshot)); err != nil {
+				t.Fatal(err)
+			}
+			s = restored
+			return s
+		}
+	})
 }
 
 func TestEndToEnd(t *testing.T) {

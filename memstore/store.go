@@ -108,7 +108,10 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 }
 
 // Get implements scim.Store.
-func (s *Store) Get(_ context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
+func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	t, rec := s.find(ref)

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -10,19 +9,17 @@ import (
 )
 
 const (
-	sayCreate    = "Create stores a resource of ref's tenant and type with the Document and Keys of c and the members c adds; ref has no ID yet."
-	sayID        = "The Store gives it an ID, which is never reused, which no other resource of any type in the tenant has, and which needs no escape in a URL path; a Version, of visible ASCII without quotes, backslashes and tildes; and its times."
-	sayCancelled = "A call whose context is cancelled before it writes reports the context's error."
-	sayErrors    = "A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as an [Error] with a Detail for the client."
-	sayNothing   = "A call that reports an error has changed nothing."
-	sayNoOp      = "A change that changes nothing (members added that are present, members removed that are not) keeps the version and the time, and so does an equal Document."
-	sayDelete    = "Delete removes a resource and its memberships: it is no longer a member of any group, and the versions of those groups change."
-	sayReplace   = "unless zero, replaces the stored one"
-	sayKeysStay  = "unless nil, replace the stored ones"
-	sayVersion   = "opaque, changes with every change of the resource or its Members; empty if the Store keeps none"
-	sayStale     = "if not empty, the version the resource must still have; else ErrVersion"
-	sayAtomic    = "Update makes one atomic change."
-	sayShared    = "Once it was handed over, by a Store or to one, neither side changes it or what it leads to; to change a Resource, copy the struct."
+	sayCreate   = "Create stores a resource of ref's tenant and type with the Document and Keys of c and the members c adds; ref has no ID yet."
+	sayID       = "The Store gives it an ID, which is never reused, which no other resource of any type in the tenant has, and which needs no escape in a URL path; a Version, of visible ASCII without quotes, backslashes and tildes; and its times."
+	sayErrors   = "A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as an [Error] with a Detail for the client."
+	sayNoOp     = "A change that changes nothing (members added that are present, members removed that are not) keeps the version and the time, and so does an equal Document."
+	sayDelete   = "Delete removes a resource and its memberships: it is no longer a member of any group, and the versions of those groups change."
+	sayReplace  = "unless zero, replaces the stored one"
+	sayKeysStay = "unless nil, replace the stored ones"
+	sayVersion  = "opaque, changes with every change of the resource or its Members; empty if the Store keeps none"
+	sayStale    = "if not empty, the version the resource must still have; else ErrVersion"
+	sayAtomic   = "Update makes one atomic change."
+	sayShared   = "Once it was handed over, by a Store or to one, neither side changes it or what it leads to; to change a Resource, copy the struct."
 )
 
 // facts are the clauses about one resource at a time.
@@ -333,21 +330,6 @@ var facts = []clause{
 		k.lists("List by the userName after an Update without Keys", k.find("User", `userName eq "`+ada().UserName+`"`), []string{user.ID})
 		_, err := k.store.Create(k.ctx, scim.Ref{Tenant: acme, Type: "User"}, k.userChange(ada()))
 		k.refused("Create of a user with the same userName", err, scim.ErrUniqueness)
-	}},
-	{"a cancelled call writes nothing", sayCancelled, func(k *kit) {
-		user := k.createUser(ada())
-		group := k.createGroup("Readers")
-		before := k.state()
-		cancelled, cancel := context.WithCancel(k.ctx)
-		cancel()
-		_, err := k.store.Create(cancelled, scim.Ref{Tenant: acme, Type: "User"}, k.userChange(named("late")))
-		k.refused("Create with a cancelled context", err, context.Canceled)
-		_, err = k.store.Update(cancelled, user.Ref, k.userChange(named("late")))
-		k.refused("Update with a cancelled context", err, context.Canceled)
-		_, err = k.store.Update(cancelled, group.Ref, onlyMembers(adding(user.ID)))
-		k.refused("Update of members with a cancelled context", err, context.Canceled)
-		k.refused("Delete with a cancelled context", k.store.Delete(cancelled, user.Ref, ""), context.Canceled)
-		k.unchanged("Calls with a cancelled context", before)
 	}},
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/usherkit/scim"
 )
@@ -77,5 +78,91 @@ var isolation = []clause{
 		k.refused("Create of a group with a member of another tenant", err, scim.ErrInvalidValue)
 		k.update(group.Ref, onlyMembers(removing(theirs.ID)))
 		k.unchanged("Calls with a member of another tenant", before)
+	}},
+	{"two tenants with the same in them", sayTenants, func(k *kit) {
+		type directory struct{ ada, grace, readers, outer *scim.Resource }
+		fill := func(tenant string) (d directory) {
+			d.ada, d.grace = k.create(tenant, "User", k.userChange(ada())), k.create(tenant, "User", k.userChange(named("grace")))
+			d.readers = k.create(tenant, "Group", k.groupChange("Readers", d.ada.ID, d.grace.ID))
+			d.outer = k.create(tenant, "Group", k.groupChange("Outer", d.readers.ID, d.ada.ID))
+			return d
+		}
+		mine, theirs := fill(acme), fill(other)
+		before := k.stateOf(other)
+		for _, step := range []struct {
+			what string
+			do   func()
+		}{
+			{"Update of a user", func() { k.update(mine.ada.Ref, k.titled("Ada@Example.com", "Countess")) }},
+			{"Update of a userName", func() { k.update(mine.grace.Ref, k.userChange(named("hopper"))) }},
+			{"Update of a group", func() { k.update(mine.readers.Ref, k.groupChange("Writers")) }},
+			{"removal of a member", func() { k.update(mine.readers.Ref, onlyMembers(removing(mine.grace.ID, theirs.ada.ID))) }},
+			{"Reset of members", func() { k.update(mine.outer.Ref, onlyMembers(scim.MemberDelta{Reset: true})) }},
+			{"addition of members", func() { k.update(mine.outer.Ref, onlyMembers(adding(mine.grace.ID, mine.readers.ID))) }},
+			{"Delete of a user", func() { k.delete(mine.ada.Ref) }},
+			{"Delete of a group", func() { k.delete(mine.readers.Ref) }},
+			{"Create of the user anew", func() { k.createUser(ada()) }},
+		} {
+			step.do()
+			k.same("Another tenant that has the same in it, after "+step.what, k.stateOf(other), before)
+		}
+		members := k.getWith(theirs.readers.Ref, scim.Projection{Members: true}).Members
+		groups := k.getWith(theirs.ada.Ref, scim.Projection{Groups: true}).Groups
+		for _, r := range []*scim.Resource{mine.ada, mine.grace, mine.readers, mine.outer} {
+			if r.ID == theirs.ada.ID || r.ID == theirs.grace.ID || r.ID == theirs.readers.ID || r.ID == theirs.outer.ID {
+				continue // only within a tenant are ids distinct
+			}
+			equal(k, "Has of another tenant's resource in Members", k.has(members, r.ID), false)
+			equal(k, "Has of another tenant's resource in Groups", k.has(groups, r.ID), false)
+		}
+	}},
+	{"tenants whose names are alike", sayTenants, func(k *kit) {
+		long := strings.Repeat("t", 200)
+		tenants := []string{
+			"", acme, other, "acme ", " acme", "acm_", "acm%", "%", "_", "*", `ac\\me`, `ac\me`, "'acme'", `"acme"`, "ácme", "a\u0301cme", "acme/User", "acme:1",
+			"00", "0", "null", long, long + "t", "🦊", "' or 1=1 --",
+		}
+		ids := make([]string, len(tenants))
+		for i, tenant := range tenants {
+			ids[i] = k.create(tenant, "User", k.titled("ada", fmt.Sprint("of tenant ", i))).ID
+		}
+		for i, tenant := range tenants {
+			for _, filter := range []scim.Filter{nil, k.filter("User", `userName eq "ada"`), k.filter("User", `title sw "of"`)} {
+				q := scim.Query{Tenant: tenant, Type: "User", Limit: 10, Filter: filter}
+				page := k.list(q)
+				equal(k, queryText(q)+": Total", page.Total, 1)
+				for _, r := range page.Resources {
+					equal(k, queryText(q)+": ID", r.ID, ids[i])
+					equal(k, queryText(q)+": Tenant", r.Tenant, tenant)
+					equal(k, queryText(q)+": title", r.User().Title, fmt.Sprint("of tenant ", i))
+				}
+			}
+			k.delete(scim.Ref{Tenant: tenant, Type: "User", ID: ids[i]})
+		}
+	}},
+	{"a place in another tenant", sayTenants, func(k *kit) {
+		k.crowd(12)
+		theirs := map[string]bool{}
+		for i := range 8 {
+			u := named(fmt.Sprintf("%c-resident", 'a'+i*3))
+			u.DisplayName, u.Title = "Crowd", "Doctor"
+			theirs[k.create(other, "User", k.userChange(u)).ID] = true
+		}
+		k.walks(func(q scim.Query) {
+			q.Limit = 5
+			q.After = k.list(q).Next
+			q.Tenant = other
+			page, err := k.store.List(k.ctx, q)
+			if err != nil {
+				k.refused(queryText(q)+", which is a place in tenant acme", err, scim.ErrInvalidCursor)
+				return
+			}
+			equal(k, queryText(q)+", which is a place in tenant acme: Total", page.Total, len(theirs))
+			for _, r := range page.Resources {
+				if !theirs[r.ID] || r.Tenant != other {
+					k.fail(queryText(q)+", which is a place in tenant acme", fmt.Sprintf("user %s of tenant %q", r.ID, r.Tenant), fmt.Sprintf("users that were created in tenant %q", other))
+				}
+			}
+		})
 	}},
 }

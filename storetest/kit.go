@@ -20,10 +20,12 @@ const (
 // A kit is what a clause works with. Its methods end the clause if the store
 // does not do what every clause takes for granted.
 type kit struct {
-	t     reporter
-	ctx   context.Context
-	store scim.Store
-	says  string
+	t      reporter
+	ctx    context.Context
+	store  scim.Store
+	reopen func() scim.Store // nil if the store cannot be opened again
+	size   size
+	says   string
 
 	reports     int // made so far
 	crowded     int // how often crowd was called
@@ -197,165 +199,12 @@ func adding(ids ...string) scim.MemberDelta {
 
 func removing(ids ...string) scim.MemberDelta { return scim.MemberDelta{Remove: ids} }
 
+// userRef names a user of acme, and groupRef a group.
+func userRef(id string) scim.Ref { return scim.Ref{Tenant: acme, Type: "User", ID: id} }
+
+func groupRef(id string) scim.Ref { return scim.Ref{Tenant: acme, Type: "Group", ID: id} }
+
 func onlyMembers(d scim.MemberDelta) scim.Change { return scim.Change{Members: d} }
-
-// Calls that must succeed.
-
-func (k *kit) create(tenant, typ string, c scim.Change) *scim.Resource {
-	k.t.Helper()
-	what := fmt.Sprintf("Create of a %s with %s", typ, changeText(c))
-	u, err := k.store.Create(k.ctx, scim.Ref{Tenant: tenant, Type: typ}, c)
-	k.done(what, err)
-	if u == nil || u.Resource == nil {
-		k.fatal(what, "no Resource", "the resource as stored")
-	}
-	return u.Resource
-}
-
-func (k *kit) createUser(u scim.User) *scim.Resource {
-	k.t.Helper()
-	return k.create(acme, "User", k.userChange(u))
-}
-
-// createUsers returns the ids of n new users.
-func (k *kit) createUsers(n int) []string {
-	k.t.Helper()
-	ids := make([]string, n)
-	for i := range ids {
-		ids[i] = k.createUser(named(fmt.Sprintf("user%05d", i))).ID
-	}
-	return ids
-}
-
-func (k *kit) createGroup(name string, members ...string) *scim.Resource {
-	k.t.Helper()
-	return k.create(acme, "Group", k.groupChange(name, members...))
-}
-
-func (k *kit) get(ref scim.Ref) *scim.Resource {
-	k.t.Helper()
-	return k.getWith(ref, scim.Projection{})
-}
-
-func (k *kit) getWith(ref scim.Ref, p scim.Projection) *scim.Resource {
-	k.t.Helper()
-	r, err := k.store.Get(k.ctx, ref, p)
-	k.done(fmt.Sprintf("Get of %s %s", ref.Type, ref.ID), err)
-	if r == nil {
-		k.fatal(fmt.Sprintf("Get of %s %s", ref.Type, ref.ID), "no Resource", "the resource")
-	}
-	return r
-}
-
-func (k *kit) update(ref scim.Ref, c scim.Change) *scim.Updated {
-	k.t.Helper()
-	what := fmt.Sprintf("Update of %s %s with %s", ref.Type, ref.ID, changeText(c))
-	u, err := k.store.Update(k.ctx, ref, c)
-	k.done(what, err)
-	if u == nil || u.Resource == nil {
-		k.fatal(what, "no Resource", "the resource as stored")
-	}
-	return u
-}
-
-func (k *kit) delete(ref scim.Ref) {
-	k.t.Helper()
-	k.done(fmt.Sprintf("Delete of %s %s", ref.Type, ref.ID), k.store.Delete(k.ctx, ref, ""))
-}
-
-func changeText(c scim.Change) string {
-	var parts []string
-	if c.Version != "" {
-		parts = append(parts, "version "+c.Version)
-	}
-	if !c.Document.IsZero() {
-		parts = append(parts, "document "+excerpt(c.Document.String(), 0))
-	}
-	if c.Members.Reset {
-		parts = append(parts, "members reset")
-	}
-	if n := len(c.Members.Add); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d members to add", n))
-	}
-	if n := len(c.Members.Remove); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d members to remove", n))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// filter parses a filter for the resource type.
-func (k *kit) filter(typ, src string) scim.Filter {
-	k.t.Helper()
-	of := k.user
-	if typ == "Group" {
-		of = k.group
-	}
-	f, err := of.ParseFilter(src)
-	k.done("parsing the filter "+src, err)
-	return f
-}
-
-// sort parses a sort of users; "" is the order of creation, and a minus before
-// the path means descending.
-func (k *kit) sort(by string) scim.Sort {
-	k.t.Helper()
-	path, descending := strings.CutPrefix(by, "-")
-	order := "ascending"
-	if descending {
-		order = "descending"
-	}
-	s, err := k.user.ParseSort(path, order)
-	k.done("parsing the sort "+by, err)
-	return s
-}
-
-func (k *kit) list(q scim.Query) *scim.Page {
-	k.t.Helper()
-	page, err := k.store.List(k.ctx, q)
-	k.done(queryText(q), err)
-	if page == nil {
-		k.fatal(queryText(q), "no Page", "a Page")
-	}
-	return page
-}
-
-func queryText(q scim.Query) string {
-	filter := "no filter"
-	if q.Filter != nil {
-		filter = "filter " + q.Filter.String()
-	}
-	text := fmt.Sprintf("List of type %s of tenant %q, %s, ", q.Type, q.Tenant, filter)
-	if !q.Sort.IsZero() {
-		text += fmt.Sprintf("sorted by %s, ", q.Sort.Path())
-		if q.Sort.Descending() {
-			text += "descending, "
-		}
-	}
-	if !q.After.IsZero() {
-		return text + fmt.Sprintf("after %+v, limit %d", q.After, q.Limit)
-	}
-	return text + fmt.Sprintf("offset %d, limit %d", q.Offset, q.Limit)
-}
-
-// find returns the ids of the resources that match a filter; "" matches all.
-func (k *kit) find(typ, src string) []string {
-	k.t.Helper()
-	q := scim.Query{Tenant: acme, Type: typ, Limit: 1000}
-	if src != "" {
-		q.Filter = k.filter(typ, src)
-	}
-	page := k.list(q)
-	equal(k, queryText(q)+": Total of a page with everything on it", page.Total, len(page.Resources))
-	return ids(page.Resources)
-}
-
-func ids(in []*scim.Resource) []string {
-	var out []string
-	for _, r := range in {
-		out = append(out, r.ID)
-	}
-	return out
-}
 
 // Sets.
 
@@ -367,7 +216,9 @@ func (k *kit) elements(what string, s scim.Set) []scim.Member {
 	}
 	var out []scim.Member
 	for m, err := range s.All() {
-		k.done(what+": All", err)
+		if err != nil {
+			k.fatal(what+": All", err, nil)
+		}
 		out = append(out, m)
 	}
 	return out
@@ -418,8 +269,13 @@ func (k *kit) has(s scim.Set, id string) bool {
 // state describes everything the tenants hold, a resource a line.
 func (k *kit) state() string {
 	k.t.Helper()
+	return k.stateOf(acme, other)
+}
+
+func (k *kit) stateOf(tenants ...string) string {
+	k.t.Helper()
 	var lines []string
-	for _, tenant := range []string{acme, other} {
+	for _, tenant := range tenants {
 		for _, typ := range []string{"User", "Group"} {
 			page := k.list(scim.Query{
 				Tenant: tenant, Type: typ, Limit: 100_000,
@@ -444,7 +300,12 @@ func (k *kit) state() string {
 // unchanged checks that the store holds what it held before.
 func (k *kit) unchanged(what, before string) {
 	k.t.Helper()
-	after := k.state()
+	k.same(what, k.state(), before)
+}
+
+// same checks that two states are one.
+func (k *kit) same(what, after, before string) {
+	k.t.Helper()
 	if after == before {
 		return
 	}

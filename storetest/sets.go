@@ -141,8 +141,8 @@ var sets = []clause{
 		}
 		k.lists("Members afterwards", k.members(group.Ref), sorted(slices.Clone(users[10:])...))
 	}},
-	{"a group of ten thousand", sayAll, func(k *kit) {
-		users := k.createUsers(10_000)
+	{"a group of ten thousand", sayAll, atLength(func(k *kit) {
+		users := k.createMany(10_000)
 		group := k.createGroup("Everybody", users[:100]...)
 		for from := 100; from < len(users); from += 990 {
 			k.update(group.Ref, onlyMembers(adding(users[from:from+990]...)))
@@ -162,5 +162,5 @@ var sets = []clause{
 		k.lists("List of the users in the group, offset 9000", ids(page.Resources), stay[9_000:9_002])
 		k.delete(group.Ref)
 		k.lists("Groups of one who stayed, after the group is deleted", k.groups(scim.Ref{Tenant: acme, Type: "User", ID: stay[0]}), nil)
-	}},
+	})},
 }

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	sayStrings = "strings in Unicode order of their comparison keys, in which case counts only if the attribute is caseExact."
-	saySorts   = "Key returns what s compares of a resource, as a string that sorts like the value"
-	sayFirst   = "Of a multi-valued attribute it is the value of the primary element, or if none is primary the first value."
+	sayStrings = "strings in Unicode order of NFC and, unless the attribute is caseExact, of their folded case."
+	saySorts   = "Key returns what s compares of a resource: the Value that a [Key] of the attribute has, or would have if it were indexed."
+	sayFirst   = "Of a multi-valued attribute it is that of the primary element, or if none is primary of the first value."
 	sayNone    = "Without a value a resource comes last, or first if s is descending."
 	sayEqual   = "Equal ones come in the order of creation."
 )

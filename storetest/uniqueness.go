@@ -1,9 +1,8 @@
 package storetest
 
 import (
-	"errors"
 	"fmt"
-	"sync"
+	"slices"
 
 	"github.com/usherkit/scim"
 )
@@ -28,23 +27,27 @@ var uniqueness = []clause{
 		k.refused("Create of a second group rEADERS", err, scim.ErrUniqueness)
 		k.unchanged("Creates with taken values", before)
 	}},
-	{"twenty concurrent creates of one name", sayTaken, func(k *kit) {
-		const n = 20
-		errs := together(n, func(i int) error {
-			_, err := k.store.Create(k.ctx, scim.Ref{Tenant: acme, Type: "User"}, k.userChange(named("Ada")))
+	{"fifty concurrent creates of one name", sayTaken, func(k *kit) {
+		const n = 50
+		made := make([]*scim.Updated, n)
+		winner := k.oneWins("50 concurrent Creates of one userName", scim.ErrUniqueness, together(n, func(i int) (err error) {
+			made[i], err = k.store.Create(k.ctx, scim.Ref{Tenant: acme, Type: "User"}, k.userChange(named([]string{"Ada", "ada", "ADA"}[i%3])))
 			return err
-		})
-		made := 0
-		for _, err := range errs {
-			switch {
-			case err == nil:
-				made++
-			case !errors.Is(err, scim.ErrUniqueness):
-				k.fail("One of 20 concurrent Creates of one userName", err, scim.ErrUniqueness)
-			}
-		}
-		equal(k, "20 concurrent Creates of one userName: successes", made, 1)
-		equal(k, "20 concurrent Creates of one userName: users afterwards", len(k.find("User", "")), 1)
+		}))
+		want := []string{made[winner].Resource.ID}
+		k.lists("Users after 50 concurrent Creates of one userName", k.find("User", ""), want)
+		k.lists("Found by the userName after 50 concurrent Creates of it", k.find("User", `userName eq "ada"`), want)
+	}},
+	{"concurrent changes to one name", sayUnique, func(k *kit) {
+		const n = 20
+		users := k.createUsers(n)
+		prize := k.userChange(named("prize"))
+		winner := k.oneWins("20 concurrent Updates to one userName", scim.ErrUniqueness, together(n, func(i int) error {
+			_, err := k.store.Update(k.ctx, userRef(users[i]), prize)
+			return err
+		}))
+		k.lists("Found by the userName after 20 concurrent Updates to it", k.find("User", `userName eq "prize"`), users[winner:winner+1])
+		k.lists("Found by the userNames that they had", k.find("User", `userName sw "user0"`), slices.Delete(slices.Clone(users), winner, winner+1))
 	}},
 	{"changing to a taken value", sayUnique, func(k *kit) {
 		k.createUser(ada())
@@ -135,20 +138,4 @@ var uniqueness = []clause{
 		k.unchanged("Create of a group with an unknown member", before)
 		k.createGroup("Readers")
 	}},
-}
-
-// together calls f n times at once and returns what the calls returned.
-func together(n int, f func(i int) error) []error {
-	errs := make([]error, n)
-	start := make(chan struct{})
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			<-start
-			errs[i] = f(i)
-		})
-	}
-	close(start)
-	all.Wait()
-	return errs
 }
