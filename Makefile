@@ -14,10 +14,10 @@ SHELL       := bash
 tool = GOWORK=off $(GO) tool -modfile='$(CURDIR)/tools/go.mod'
 
 # The directories with a go.mod, and those of them with packages of ours.
-modules  := . cmd/usher elimity examples internal/peertest
+modules  := . cmd/usher elimity examples internal/dbtest internal/peertest sqlstore/pgxstore
 all_mods := $(modules) tools
 
-.PHONY: check test race lint format standalone fuzz bench tidy api
+.PHONY: check test race databases lint format standalone fuzz bench tidy api
 
 # Everything that is asked of a change.
 check: lint test race standalone
@@ -27,6 +27,11 @@ test:
 
 race:
 	$(GO) test -race work
+
+# What is tested with each version of PostgreSQL that is installed, or that
+# USHER_TEST_POSTGRES_BINS lists; .ci/postgres.sh installs some and prints them.
+databases:
+	$(GO) test -count=1 -timeout 30m -run '^TestVersions' ./internal/dbtest/...
 
 lint:
 	@echo 'gofmt and gofumpt'

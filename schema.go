@@ -272,6 +272,11 @@ func (p Path) Attribute() *Attribute {
 	return p.n.attr
 }
 
+// CaseExact reports whether upper and lower case of the attribute's strings are
+// different to a filter: it is caseExact, a reference, binary, or the id of a
+// member or group.
+func (p Path) CaseExact() bool { return p.n != nil && p.n.exact }
+
 // Parent returns the complex attribute of a sub-attribute, the extension of an
 // extension's attribute, and otherwise the zero Path.
 func (p Path) Parent() Path {
@@ -287,6 +292,11 @@ func (p Path) IsZero() bool { return p.n == nil }
 // Indexed reports whether resources carry Keys of the attribute: see
 // [TypeDefinition].
 func (p Path) Indexed() bool { return p.n != nil && p.n.indexed }
+
+// OfMembers and OfGroups report whether the path is in the attribute that shows
+// Resource.Members, or Resource.Groups: the attribute itself or a sub-attribute.
+func (p Path) OfMembers() bool { return p.n != nil && p.n.place == inMembers }
+func (p Path) OfGroups() bool  { return p.n != nil && p.n.place == inGroups }
 
 // Path resolves an attribute path (RFC 7644 §3.10): names and URIs in any
 // case, with or without the URI of the type's schema, with a sub-attribute

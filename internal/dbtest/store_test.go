@@ -1,0 +1,48 @@
+package dbtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/sqlstore"
+	"github.com/usherkit/scim/storetest"
+)
+
+// opened returns a new, empty Store on a database of its own.
+type opened func(t *testing.T) scim.Store
+
+func onSQLite(t *testing.T) scim.Store {
+	t.Helper()
+	store, err := sqlstore.Open(context.Background(), OpenSQLite(t, SQLite(t)), sqlstore.SQLite, &sqlstore.Options{Migrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// onPostgres returns a function that opens Stores by a driver of PostgreSQL.
+func onPostgres(driver string) opened {
+	return func(t *testing.T) scim.Store {
+		t.Helper()
+		store, err := sqlstore.Open(context.Background(), Open(t, driver, Postgres(t)), sqlstore.PostgreSQL, &sqlstore.Options{Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return store
+	}
+}
+
+func TestStoreOnSQLite(t *testing.T)        { storetest.Run(t, onSQLite) }
+func TestStoreOnPostgresByPgx(t *testing.T) { storetest.Run(t, onPostgres(DriverPGX)) }
+func TestStoreOnPostgresByPq(t *testing.T)  { storetest.Run(t, onPostgres(DriverPQ)) }

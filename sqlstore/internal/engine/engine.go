@@ -1,0 +1,158 @@
+// Package engine is the Store of sqlstore over whatever speaks to the database:
+// database/sql or pgx.
+//
+// A write is one transaction, retried as a whole where the database asks for that:
+// it locks the resource, decides what changes, and writes that. What takes one
+// statement is sent as one, without a transaction around it.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/uuid7"
+	"github.com/usherkit/scim/sqlfilter"
+)
+
+// A Store is a scim.Transactor over a database.
+type Store struct {
+	*root
+	tx    Querier // of the transaction that the Store is in; nil outside
+	seen  *seen   // in it
+	depth int     // of savepoints in it
+}
+
+// root is what a Store and those within its transactions share.
+type root struct {
+	db      DB
+	dialect sqlfilter.Dialect
+	sql     *statements
+	mapping *sqlfilter.Mapping
+	now     func() time.Time
+
+	turn chan struct{} // of one: see retry
+
+	mu  sync.Mutex
+	ids uuid7.Source
+}
+
+var _ scim.Transactor = (*Store)(nil)
+
+// New returns a Store over a database whose schema is there.
+func New(db DB, d sqlfilter.Dialect, now func() time.Time) *Store {
+	if now == nil {
+		now = time.Now
+	}
+	return &Store{root: &root{db: db, dialect: d, sql: statementsOf(d), mapping: mappingOf(d), now: now, turn: make(chan struct{}, 1)}}
+}
+
+// newID returns an id for a resource, and the time in it.
+func (r *root) newID() (id string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ids.Next(r.now())
+}
+
+// querier is what reads go to.
+func (s *Store) querier() Querier {
+	if s.tx != nil {
+		return s.tx
+	}
+	return s.db
+}
+
+// InTx implements scim.Transactor. Within a transaction it is a savepoint.
+func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
+	if s.tx == nil {
+		var its error // fn's own, which is not the database's to explain
+		err := s.retry(ctx, func(try int) error {
+			ctx := ctx
+			if try > 1 {
+				ctx = context.WithValue(ctx, inTurn{}, true)
+			}
+			its = nil
+			return s.db.InTx(ctx, func(ctx context.Context, tx Querier) error {
+				its = fn(ctx, &Store{root: s.root, tx: tx, seen: &seen{locks: try > 1}})
+				return its
+			})
+		})
+		if its != nil && !passes(its) {
+			return its
+		}
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	name := "scim_" + strconv.Itoa(s.depth+1)
+	if err := queue(ctx, s.tx, "SAVEPOINT "+name); err != nil {
+		return s.failed(err)
+	}
+	returned := false
+	before := maps.Clone(s.seen.revisions)
+	undo := func() error {
+		ctx := context.WithoutCancel(ctx)
+		s.seen.revisions = before // not what is undone
+		if _, err := s.tx.Exec(ctx, "ROLLBACK TO SAVEPOINT "+name); err != nil {
+			return err
+		}
+		return queue(ctx, s.tx, "RELEASE SAVEPOINT "+name)
+	}
+	defer func() {
+		if !returned { // fn panics
+			_ = undo() // whoever recovers finds that out at the next statement
+		}
+	}()
+	err := fn(ctx, &Store{root: s.root, tx: s.tx, seen: s.seen, depth: s.depth + 1})
+	returned = true
+	if err != nil {
+		if e := undo(); e != nil {
+			return fmt.Errorf("%w; and the savepoint could not be undone: %w", err, e)
+		}
+		return err
+	}
+	return s.failed(queue(ctx, s.tx, "RELEASE SAVEPOINT "+name))
+}
+
+// write runs a change in a transaction of its own, or in the one there is.
+func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx Querier) error) error {
+	if s.tx != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return s.failed(fn(ctx, s.tx))
+	}
+	return s.retry(ctx, func(int) error { return s.db.InTx(ctx, fn) })
+}
+
+// each reads the rows of a query, all before it returns.
+func each(ctx context.Context, q Querier, scan func(Rows) error, query string, args ...any) error {
+	rows, err := q.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return rows.Close()
+}
+
+// one reads the only row of a query into dest, and reports whether there is one.
+func one(ctx context.Context, q Querier, dest []any, query string, args ...any) (found bool, err error) {
+	err = each(ctx, q, func(rows Rows) error {
+		found = true
+		return rows.Scan(dest...)
+	}, query, args...)
+	return found, err
+}

@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/sqlfilter"
+)
+
+// A Migration is one step of the schema. Steps are made in a transaction each, so
+// one that fails leaves the schema as it was, and only add to what there is, so
+// that programs of the version before go on working.
+type Migration struct {
+	Version    int
+	Name       string
+	Statements []string
+}
+
+// Migrations reads the files NNNN_name.sql of a directory, in order.
+func Migrations(files fs.FS) ([]Migration, error) {
+	names, err := fs.Glob(files, "*.sql")
+	if err != nil {
+		return nil, err
+	}
+	var list []Migration
+	for i, name := range names { // Glob sorts them
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		number, title, ok := strings.Cut(strings.TrimSuffix(path.Base(name), ".sql"), "_")
+		version, err := strconv.Atoi(number)
+		if !ok || err != nil || version != i+1 {
+			return nil, fmt.Errorf("sqlstore: migration %s: want the number %04d and a name", name, i+1)
+		}
+		up, _, _ := strings.Cut(string(text), "-- +goose Down")
+		list = append(list, Migration{version, title, split(up)})
+	}
+	return list, nil
+}
+
+// split divides a file into statements, each of which ends with a semicolon at
+// the end of a line.
+func split(text string) (statements []string) {
+	for _, s := range strings.Split(text, ";\n") {
+		lines := strings.Split(s, "\n")
+		for len(lines) > 0 && (strings.HasPrefix(lines[0], "--") || strings.TrimSpace(lines[0]) == "") {
+			lines = lines[1:]
+		}
+		if len(lines) > 0 {
+			statements = append(statements, strings.Join(lines, "\n"))
+		}
+	}
+	return statements
+}
+
+// createVersions makes the table of the steps that were made.
+const createVersions = `CREATE TABLE IF NOT EXISTS scim_migration (version integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_ms bigint NOT NULL)`
+
+// Migrate makes the steps that the database lacks. Several processes may do that
+// at once: each step is claimed by the row that says it was made, for which the
+// others wait, and then find it made.
+func Migrate(ctx context.Context, db DB, d sqlfilter.Dialect, list []Migration) error {
+	s := &Store{root: &root{db: db, dialect: d}}
+	version, err := Version(ctx, db)
+	if err != nil && Classify(err) != SchemaMissing {
+		return Explain(err)
+	}
+	if err != nil {
+		// PostgreSQL lets two that create one table at once collide in its catalogue.
+		err = s.retry(ctx, func(int) error {
+			_, err := db.Exec(ctx, createVersions)
+			if Classify(err) == Unique {
+				return errAgain
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, m := range list {
+		if m.Version <= version {
+			continue
+		}
+		err := s.retry(ctx, func(int) error {
+			return db.InTx(ctx, func(ctx context.Context, tx Querier) error { return m.apply(ctx, tx, d) })
+		})
+		if err != nil {
+			return fmt.Errorf("sqlstore: migration %04d_%s: %w", m.Version, m.Name, err)
+		}
+	}
+	return nil
+}
+
+func (m Migration) apply(ctx context.Context, tx Querier, d sqlfilter.Dialect) error {
+	claim := "INSERT INTO scim_migration (version, name, applied_ms) VALUES (" +
+		d.Placeholder(1) + ", " + d.Placeholder(2) + ", " + d.Placeholder(3) + ") ON CONFLICT DO NOTHING"
+	n, err := tx.Exec(ctx, claim, m.Version, m.Name, time.Now().UnixMilli())
+	if err != nil || n == 0 { // another has made the step
+		return err
+	}
+	for _, statement := range m.Statements {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Version returns the last step that was made. Where there is no table of them,
+// the error is of the class SchemaMissing.
+func Version(ctx context.Context, db Querier) (int, error) {
+	var version *int64
+	if _, err := one(ctx, db, []any{&version}, "SELECT max(version) FROM scim_migration"); err != nil || version == nil {
+		return 0, err
+	}
+	return int(*version), nil
+}
+
+// Check reports whether the schema is one that the Store can work with: it has
+// all steps of list. More of them are those of a newer version, which only add.
+func Check(ctx context.Context, db DB, list []Migration) error {
+	version, err := Version(ctx, db)
+	switch {
+	case err != nil && Classify(err) != SchemaMissing:
+		return Explain(err)
+	case version == 0:
+		return &scim.Error{Kind: scim.ErrUnavailable, Detail: "the database has not been set up for this service: it lacks its tables", RetryAfter: later, Err: err}
+	case version < len(list):
+		return &scim.Error{
+			Kind: scim.ErrUnavailable, RetryAfter: later,
+			Detail: fmt.Sprintf("the schema of the database is of version %d, and version %d is needed: run the migrations", version, len(list)),
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+// Package pgxstore is the Store of package sqlstore over a pool of pgx, without
+// database/sql between: the same tables, which both may use at the same time, in
+// less time. BEGIN goes along with the first statement of a transaction, and what
+// is written last with COMMIT.
+//
+//	pool, err := pgxpool.New(ctx, "postgres://…")
+//	store, err := pgxstore.Open(ctx, pool, &pgxstore.Options{Migrate: true})
+//	handler, err := scim.NewHandler(store, tokens, nil)
+//
+// pgx prepares statements by itself. Behind a pooler that gives each transaction
+// another connection of the server (PgBouncer in transaction mode) and does not
+// keep track of what is prepared (PgBouncer does from 1.21 on, if
+// max_prepared_statements is positive), it must not: say
+// default_query_exec_mode=exec in the DSN.
+//
+// Of a call whose context ends while the database is at work, pgx closes the
+// connection. Where many do, as clients give up, let ConnConfig have a
+// BuildContextWatcherHandler that returns a
+// pgconn.CancelRequestContextWatcherHandler: then it is the statement that ends.
+package pgxstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/sqlstore"
+	"github.com/usherkit/scim/sqlstore/internal/engine"
+)
+
+// Options change how a Store works. The zero Options, and nil, mean the defaults.
+type Options struct {
+	// Migrate has Open bring the schema up to date, as [Migrate] does. Otherwise
+	// Open reports an error if it is not.
+	Migrate bool
+
+	Now func() time.Time // the clock; default: time.Now; called concurrently
+}
+
+// A Store is a scim.Transactor in a PostgreSQL database, of version 15 or later,
+// or of an engine that speaks like it; its encoding is UTF8. Its methods may be
+// called concurrently, and by several processes on the same database.
+type Store struct {
+	engine *engine.Store
+	db     *db
+}
+
+var _ scim.Transactor = (*Store)(nil)
+
+// Open returns a Store over a pool, which stays the application's: to be closed
+// after the Store.
+func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	over := newDB(pool)
+	steps, err := steps()
+	if err == nil && o.Migrate {
+		err = engine.Migrate(ctx, over, sqlstore.PostgreSQL, steps)
+	}
+	if err == nil {
+		err = engine.Check(ctx, over, steps)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{engine: engine.New(over, sqlstore.PostgreSQL, o.Now), db: over}, nil
+}
+
+// Ping reports whether the database answers and has the schema that the Store
+// needs: for health checks.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := engine.Version(ctx, s.db)
+	return engine.Explain(err)
+}
+
+// Create implements scim.Store.
+func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
+	return s.engine.Create(ctx, ref, c)
+}
+
+// Get implements scim.Store. Members are read as they are used, some thousand at
+// a time.
+func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
+	return s.engine.Get(ctx, ref, p)
+}
+
+// List implements scim.Store. See package sqlfilter for what the database
+// evaluates itself.
+func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
+	return s.engine.List(ctx, q)
+}
+
+// Update implements scim.Store.
+func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
+	return s.engine.Update(ctx, ref, c)
+}
+
+// Delete implements scim.Store.
+func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error {
+	return s.engine.Delete(ctx, ref, version)
+}
+
+// InTx implements scim.Transactor. Within fn, [Tx] finds the transaction for
+// statements of the application's own. An InTx of the Store that fn is given is a
+// savepoint.
+func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
+	return s.engine.InTx(ctx, fn)
+}
+
+// Reindex computes the Keys of all stored resources of a type anew, of all
+// tenants, and returns how many changed: after the type's Indexed, or the
+// caseExact or uniqueness of an attribute, has changed. It may run while the Store
+// is used; until it is done, look-ups by what is newly indexed may miss what is
+// there. If a value that must be unique now is there twice, it reports
+// scim.ErrUniqueness.
+func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (changed int, err error) {
+	return s.engine.Reindex(ctx, t)
+}
+
+// Migrate brings the schema of a database up to date, as [sqlstore.Migrate] does:
+// several processes may call it at once.
+func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	steps, err := steps()
+	if err != nil {
+		return err
+	}
+	return engine.Migrate(ctx, newDB(pool), sqlstore.PostgreSQL, steps)
+}
+
+func steps() ([]engine.Migration, error) {
+	return engine.Migrations(sqlstore.Migrations(sqlstore.PostgreSQL))
+}

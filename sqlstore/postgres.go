@@ -1,0 +1,128 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"reflect"
+	"strings"
+
+	"github.com/usherkit/scim/sqlstore/internal/engine"
+)
+
+// postgres is an engine.DB over the pool of a PostgreSQL database.
+type postgres struct {
+	db    *sql.DB
+	stmts *statements // nil if the driver has its own
+}
+
+func newPostgres(db *sql.DB) engine.DB {
+	p := &postgres{db: db}
+	if !preparesItself(db.Driver()) {
+		p.stmts = newStatements(db, true)
+	}
+	return p
+}
+
+// preparesItself reports whether a driver is pgx's, which keeps statements
+// prepared for each connection, or does not where its DSN says so, as some poolers
+// need. With others, statements that are prepared once take half the time.
+func preparesItself(d driver.Driver) bool {
+	of := reflect.TypeOf(d)
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	return strings.Contains(of.PkgPath(), "jackc/pgx")
+}
+
+func (p *postgres) close() error {
+	p.stmts.close()
+	return nil
+}
+
+func (p *postgres) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	if p.stmts != nil && !strings.HasPrefix(query, "SELECT") && !strings.HasPrefix(query, "WITH RECURSIVE") {
+		return p.queryOnce(ctx, query, args)
+	}
+	r, err := p.stmts.query(ctx, p.db, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (p *postgres) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	ctx, done := engine.Lingering(ctx)
+	defer done()
+	if p.stmts == nil {
+		return p.stmts.exec(ctx, p.db, query, args)
+	}
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return 0, ended(ctx, err)
+	}
+	defer conn.Close() // as in queryOnce
+	return (*statements)(nil).exec(ctx, conn, query, args)
+}
+
+// queryOnce is for a statement that writes. Where a driver says that a connection
+// is bad, package sql executes the statement on another, and lib/pq says so too if
+// the server may have executed it, and perhaps has: not on a connection taken aside.
+func (p *postgres) queryOnce(ctx context.Context, query string, args []any) (engine.Rows, error) {
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return nil, ended(ctx, err)
+	}
+	r, err := (*statements)(nil).query(ctx, conn, query, args)
+	if err != nil {
+		_ = conn.Close() // the first error says more
+		return nil, err
+	}
+	return rowsAside{r, conn}, nil
+}
+
+// rowsAside are rows on a connection of their own.
+type rowsAside struct {
+	*rows
+	conn *sql.Conn
+}
+
+func (r rowsAside) Close() error {
+	defer r.conn.Close()
+	return r.rows.Close()
+}
+
+func (p *postgres) InTx(ctx context.Context, fn func(ctx context.Context, tx engine.Querier) error) error {
+	lingering, done := engine.Lingering(ctx) // or a commit might be left half-way
+	defer done()
+	defer p.stmts.catchUp(ctx)
+	tx, err := p.db.BeginTx(lingering, nil)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer tx.Rollback() // of nothing, once it is committed
+	if err := fn(withTx(ctx, tx, p), postgresTx{tx, p.stmts}); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+type postgresTx struct {
+	tx    *sql.Tx
+	stmts *statements
+}
+
+func (p postgresTx) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	r, err := p.stmts.query(ctx, p.tx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (p postgresTx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return p.stmts.exec(ctx, p.tx, query, args)
+}
