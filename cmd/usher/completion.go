@@ -127,7 +127,7 @@ func completeValue(out io.Writer, f *kong.Flag, word, before string) {
 			all = slices.DeleteFunc(all, func(c string) bool { return slices.Contains(given, c) })
 			before, word = before+word[:at+1], word[at+1:]
 		}
-	case f.PlaceHolder == "FILE":
+	case strings.HasPrefix(f.PlaceHolder, "FILE"):
 		fmt.Fprintln(out, ":file")
 	}
 	for _, c := range all {

@@ -3,12 +3,12 @@
 //
 //	usher check URL -token T       check the endpoint and tell what is wrong with it
 //	usher sync URL -token T        provision a company to it, as Entra and others do
-//	usher serve -token T           serve an endpoint to try things with
+//	usher serve -token T           serve an endpoint from SQLite, PostgreSQL or memory
 //	usher directory > company.json print a company to provision
 //
 // Its exit code is 0 if all is well, 1 if something is wrong with the endpoint,
-// and 2 if it could not tell: the command line is wrong, the endpoint cannot be
-// reached or refuses the token.
+// and 2 if it could not do what it was asked to: the command line is wrong, the
+// endpoint cannot be reached or refuses the token, the database does not answer.
 package main
 
 import (
@@ -44,7 +44,8 @@ var errWrong = errors.New("something is wrong with the endpoint")
 type commands struct {
 	Check      checkCommand      `cmd:"" help:"Check an endpoint and tell what is wrong with it."`
 	Sync       syncCommand       `cmd:"" help:"Provision a company to an endpoint, as identity providers do, and compare."`
-	Serve      serveCommand      `cmd:"" help:"Serve a SCIM endpoint from memory, to try things with."`
+	Serve      serveCommand      `cmd:"" help:"Serve a SCIM endpoint from SQLite, PostgreSQL or memory."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the schema of a database that usher serves from up to date, or print it."`
 	Directory  directoryCommand  `cmd:"" help:"Print a company to provision, as JSON."`
 	Mappings   mappingsCommand   `cmd:"" help:"Print Entra's default attribute mappings, as JSON, to change and give to sync."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
@@ -59,7 +60,7 @@ type console struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	os.Exit(run(&console{ctx, os.Stdout, os.Stderr}, os.Args[1:]))
 }
 
@@ -125,7 +126,7 @@ func newParser(c *console, exit func(int)) (*kong.Kong, error) {
 const description = `Does my SCIM endpoint work with Microsoft Entra ID, Okta and others?
 
 Flags may have one dash or two. The exit code is 0 if all is well, 1 if
-something is wrong with the endpoint, and 2 if usher could not tell.`
+something is wrong with the endpoint, and 2 if usher could not tell or serve.`
 
 // help prints kong's help with flags as they are written everywhere else.
 func help(options kong.HelpOptions, ctx *kong.Context) error {

@@ -20,6 +20,8 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,10 +39,12 @@ func TestMain(m *testing.M) {
 // their commands are:
 //
 //	endpoint [FAULT]          serve an endpoint; sets URL, TOKEN and USHER_TOKEN
+//	creates N                 wait until the endpoint was asked to create that many
 //	exits CODE COMMAND ARG…   run a program; its exit code must be that
 //	json FILE PATH [OP VALUE] FILE is JSON and PATH is in it; = and >= compare
 //	address                   set ADDR to one that nobody listens on, and PORT to its port
 //	waitfor HOST:PORT         wait until somebody does
+//	get STATUS URL            get a page, without a token, until it is answered with that
 //	certificate               make cert.pem and key.pem
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -48,8 +52,8 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"endpoint": endpointCommand, "exits": exitsCommand, "json": jsonCommand,
-			"address": addressCommand, "waitfor": waitforCommand, "certificate": certificateCommand,
+			"endpoint": endpointCommand, "creates": createsCommand, "exits": exitsCommand, "json": jsonCommand,
+			"address": addressCommand, "waitfor": waitforCommand, "get": getCommand, "certificate": certificateCommand,
 		},
 	})
 }
@@ -138,13 +142,37 @@ func endpointCommand(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		h = faults[fault](h)
 	}
+	posts := new(atomic.Int64)
 	mux := http.NewServeMux()
 	mux.Handle("/scim/v2/", h)
+	mux.HandleFunc("POST /scim/v2/", func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		posts.Add(1)
+	})
 	server := httptest.NewServer(mux)
 	ts.Defer(server.Close)
+	postsTo.Store(server.URL+"/scim/v2", posts)
 	ts.Setenv("URL", server.URL+"/scim/v2")
 	ts.Setenv("TOKEN", testToken)
 	ts.Setenv("USHER_TOKEN", testToken)
+}
+
+// postsTo counts the POST requests that endpoints have answered, by their URLs.
+var postsTo sync.Map // of *atomic.Int64
+
+func createsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	posts, ok := postsTo.Load(ts.Getenv("URL"))
+	if neg || len(args) != 1 || !ok {
+		ts.Fatalf("usage: creates N, after endpoint")
+	}
+	want, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		if posts.(*atomic.Int64).Load() >= want {
+			return
+		}
+	}
+	ts.Fatalf("the endpoint was not asked to create %d", want)
 }
 
 func exitsCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -226,6 +254,26 @@ func waitforCommand(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody listens on %s", args[0])
+}
+
+func getCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get STATUS URL")
+	}
+	var got string
+	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get(args[1])
+		ts.Check(err)
+		body, err := io.ReadAll(res.Body)
+		ts.Check(err)
+		ts.Check(res.Body.Close())
+		if strconv.Itoa(res.StatusCode) == args[0] {
+			ts.Stdout().Write(body)
+			return
+		}
+		got = res.Status
+	}
+	ts.Fatalf("%s: got %s, want %s", args[1], got, args[0])
 }
 
 func certificateCommand(ts *testscript.TestScript, _ bool, _ []string) {
