@@ -505,7 +505,7 @@ func judge(ctx context.Context, err error) failure {
 	case ended == context.Canceled && errors.Is(err, ended):
 		v.status, v.detail = statusClientGone, "the client has gone"
 	case ended == context.DeadlineExceeded && errors.Is(err, ended):
-		v = failure{status: http.StatusServiceUnavailable, detail: "the request took longer than it is given: try again later, or ask for less at once", overdue: true}
+		v = failure{status: http.StatusServiceUnavailable, detail: "the request took longer than it is given: try again later, or ask for less at once", retryAfter: time.Second, overdue: true}
 	}
 	if e != nil && v.status != http.StatusInternalServerError && !v.overdue {
 		v.detail, v.retryAfter = cmp.Or(e.Detail, v.detail), e.RetryAfter

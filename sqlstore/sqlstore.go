@@ -203,4 +203,12 @@ func Migrations(d Dialect) fs.FS {
 	return files
 }
 
+// Script returns the migrations after a version as SQL to run by hand, transactions
+// and the rows of scim_migration included; after version 0 is all of it. The version
+// of a database is max(version) of scim_migration.
+func Script(d Dialect, after int) (string, error) {
+	list, err := steps(d)
+	return engine.Script(d, list, after), err
+}
+
 func steps(d Dialect) ([]engine.Migration, error) { return engine.Migrations(Migrations(d)) }

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"strings"
 
 	"github.com/usherkit/scim/sqlstore"
 )
@@ -45,7 +43,11 @@ func (c *migrateCommand) Validate() error {
 // Run is called by kong.
 func (c *migrateCommand) Run(console *console) error {
 	if c.Print {
-		return printMigrations(console.out, c.dialect(), c.After)
+		script, err := sqlstore.Script(c.dialect(), c.After)
+		if err == nil {
+			_, err = io.WriteString(console.out, script)
+		}
+		return err
 	}
 	logger := slog.New(slog.NewTextHandler(console.errors, nil))
 	db, err := c.connect(console.ctx, logger, 2, true)
@@ -63,37 +65,5 @@ func (c *migrateCommand) Run(console *console) error {
 		return err
 	}
 	_, err = fmt.Fprintf(console.out, "%s: the schema is now at version %d, and was at %d\n", db.name, after, before)
-	return err
-}
-
-// printMigrations prints the steps with what records that they were made.
-func printMigrations(out io.Writer, d sqlstore.Dialect, after int) error {
-	files := sqlstore.Migrations(d)
-	names, err := fs.Glob(files, "*.sql")
-	if err != nil {
-		return err
-	}
-	now := "CAST(extract(epoch FROM now()) * 1000 AS bigint)"
-	if d == sqlstore.SQLite {
-		now = "unixepoch() * 1000"
-	}
-	var script strings.Builder
-	if after == 0 {
-		script.WriteString("CREATE TABLE IF NOT EXISTS scim_migration (version integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_ms bigint NOT NULL);\n\n")
-	}
-	for i, name := range names {
-		if i < after { // they are numbered from 1, without gaps
-			continue
-		}
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
-		up, _, _ := strings.Cut(string(text), "-- +goose Down")
-		up = strings.TrimSpace(strings.TrimPrefix(up, "-- +goose Up"))
-		_, title, _ := strings.Cut(strings.TrimSuffix(name, ".sql"), "_")
-		fmt.Fprintf(&script, "-- %s\nBEGIN;\n\nINSERT INTO scim_migration (version, name, applied_ms) VALUES (%d, '%s', %s);\n\n%s\n\nCOMMIT;\n\n", name, i+1, title, now, up)
-	}
-	_, err = io.WriteString(out, strings.TrimSuffix(script.String(), "\n"))
 	return err
 }

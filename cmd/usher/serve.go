@@ -68,8 +68,8 @@ func (c *serveCommand) Validate() error {
 		return fmt.Errorf("-base %s: want a path that begins with a slash", c.Base)
 	case c.Snapshot != "" && c.DB != inMemory:
 		return errors.New("-snapshot is for -db memory: a database keeps everything anyway")
-	case c.Connections < 2:
-		return fmt.Errorf("-connections %d: want 2 or more", c.Connections)
+	case c.Connections < 2 || c.Connections > 10_000:
+		return fmt.Errorf("-connections %d: want 2 to 10000", c.Connections)
 	case c.RequestTimeout <= 0, c.ShutdownTimeout <= 0:
 		return errors.New("-request-timeout and -shutdown-timeout: want more than 0s")
 	case c.LogFormat == "json" && c.Token == "":

@@ -88,15 +88,15 @@ func TestPrintedMigrations(t *testing.T) {
 	if err := made.migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	var script strings.Builder
-	if err := printMigrations(&script, sqlstore.SQLite, 0); err != nil {
+	script, err := sqlstore.Script(sqlstore.SQLite, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
 	conn, err := printed.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.ExecContext(ctx, script.String()); err != nil {
+	if _, err := conn.ExecContext(ctx, script); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.Close(); err != nil {

@@ -15,7 +15,7 @@ type db struct {
 	writers writers
 }
 
-func newDB(pool *pgxpool.Pool) *db { return &db{pool: pool, writers: writers{pool: pool}} }
+func newDB(pool *pgxpool.Pool) *db { return &db{pool: pool, writers: newWriters(pool)} }
 
 func (d *db) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
 	r, err := d.pool.Query(ctx, query, args...)

@@ -14,12 +14,13 @@ import (
 	"github.com/usherkit/scim/sqlstore/internal/engine"
 )
 
-// writers are those who write one statement each. Who finds no connection free
-// waits for one, and who gets one takes along the statements of others who wait:
-// they are sent together and share a transaction, so that one sync of the disk pays
-// for all of them. While there are connections for all, nobody waits for another.
+// writers are those who write one statement each. A few send at a time, each what
+// all who wait then would: these statements are sent together and share a
+// transaction, so that one sync of the disk pays for all of them. Who is alone
+// waits for nobody.
 type writers struct {
-	pool *pgxpool.Pool
+	pool    *pgxpool.Pool
+	senders chan struct{} // as many as may send at a time
 
 	mu      sync.Mutex
 	waiting []*write // first come, first served
@@ -29,7 +30,6 @@ type writers struct {
 type write struct {
 	query string
 	args  []any
-	leave context.CancelFunc // ends the wait for a connection
 
 	done     chan struct{}
 	affected int64
@@ -38,25 +38,24 @@ type write struct {
 }
 
 const (
-	maxGroup = 64 // statements of one transaction
+	maxSenders = 4
+	maxGroup   = 64 // statements of one transaction
 
-	// Whoever waits for a lock is to wait alone.
-	lockTimeout = "set local lock_timeout = '200ms'"
+	// Others do not wait for who has to wait for a lock: so long at the most.
+	long        = 100 * time.Millisecond
+	lockTimeout = "set local lock_timeout = '100ms'"
 )
 
+func newWriters(pool *pgxpool.Pool) writers {
+	return writers{pool: pool, senders: make(chan struct{}, maxSenders)}
+}
+
 func (o *writers) exec(ctx context.Context, query string, args []any) (int64, error) {
-	waiting, leave := context.WithCancel(ctx)
-	defer leave()
-	w := &write{query: query, args: args, leave: leave, done: make(chan struct{})}
+	w := &write{query: query, args: args, done: make(chan struct{})}
 	o.mu.Lock()
 	o.waiting = append(o.waiting, w)
 	o.mu.Unlock()
-	conn, err := o.pool.Acquire(waiting)
-	switch {
-	case err == nil:
-		o.send(ctx, conn, o.take(w))
-		conn.Release()
-	case o.withdraw(w):
+	if err := o.turn(ctx, w); err != nil && o.withdraw(w) {
 		return 0, ended(ctx, err)
 	}
 	<-w.done
@@ -67,6 +66,28 @@ func (o *writers) exec(ctx context.Context, query string, args []any) (int64, er
 	defer done()
 	tag, err := o.pool.Exec(lingering, query, args...)
 	return tag.RowsAffected(), ended(ctx, err)
+}
+
+// turn waits until w is sent, by somebody else or by itself. After an error it may
+// not have been.
+func (o *writers) turn(ctx context.Context, w *write) error {
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case o.senders <- struct{}{}:
+	}
+	leave := sync.OnceFunc(func() { <-o.senders })
+	defer time.AfterFunc(long, leave).Stop()
+	defer leave()
+	conn, err := o.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	o.send(ctx, conn, o.take(w))
+	return nil
 }
 
 // withdraw takes a statement back, unless somebody is sending it.
@@ -80,8 +101,8 @@ func (o *writers) withdraw(w *write) bool {
 	return at >= 0
 }
 
-// take returns what is to be sent on a connection that was waited for to send w:
-// nothing, if somebody is sending that.
+// take returns what whoever came to send w is to send: nothing, if somebody else
+// sends that.
 func (o *writers) take(w *write) []*write {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -107,9 +128,6 @@ func (o *writers) send(ctx context.Context, conn *pgxpool.Conn, group []*write) 
 		tag, err := conn.Exec(ctx, w.query, w.args...)
 		w.affected, w.err = tag.RowsAffected(), ended(ctx, err)
 	default:
-		for _, w := range group {
-			w.leave()
-		}
 		if err := together(ctx, conn.Conn(), group); err != nil {
 			failed(ctx, conn.Conn(), group, err)
 		}

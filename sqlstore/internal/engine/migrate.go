@@ -17,9 +17,9 @@ import (
 // one that fails leaves the schema as it was, and only add to what there is, so
 // that programs of the version before go on working.
 type Migration struct {
-	Version    int
-	Name       string
-	Statements []string
+	Version int
+	Name    string
+	SQL     string // statements, each of which ends with a semicolon at the end of a line
 }
 
 // Migrations reads the files NNNN_name.sql of a directory, in order.
@@ -40,15 +40,13 @@ func Migrations(files fs.FS) ([]Migration, error) {
 			return nil, fmt.Errorf("sqlstore: migration %s: want the number %04d and a name", name, i+1)
 		}
 		up, _, _ := strings.Cut(string(text), "-- +goose Down")
-		list = append(list, Migration{version, title, split(up)})
+		list = append(list, Migration{version, title, strings.TrimSpace(strings.TrimPrefix(up, "-- +goose Up"))})
 	}
 	return list, nil
 }
 
-// split divides a file into statements, each of which ends with a semicolon at
-// the end of a line.
-func split(text string) (statements []string) {
-	for _, s := range strings.Split(text, ";\n") {
+func (m Migration) statements() (statements []string) {
+	for _, s := range strings.Split(m.SQL+"\n", ";\n") {
 		lines := strings.Split(s, "\n")
 		for len(lines) > 0 && (strings.HasPrefix(lines[0], "--") || strings.TrimSpace(lines[0]) == "") {
 			lines = lines[1:]
@@ -62,6 +60,26 @@ func split(text string) (statements []string) {
 
 // createVersions makes the table of the steps that were made.
 const createVersions = `CREATE TABLE IF NOT EXISTS scim_migration (version integer NOT NULL PRIMARY KEY, name text NOT NULL, applied_ms bigint NOT NULL)`
+
+// Script is what Migrate does to make the steps after one, as SQL for others to
+// run.
+func Script(d sqlfilter.Dialect, list []Migration, after int) string {
+	now := "CAST(extract(epoch FROM now()) * 1000 AS bigint)"
+	if d == sqlfilter.SQLite {
+		now = "unixepoch() * 1000"
+	}
+	var script strings.Builder
+	if after <= 0 {
+		script.WriteString(createVersions + ";\n\n")
+	}
+	for _, m := range list {
+		if m.Version > after {
+			fmt.Fprintf(&script, "-- %04[1]d_%[2]s\nBEGIN;\n\nINSERT INTO scim_migration (version, name, applied_ms) VALUES (%[1]d, '%[2]s', %[3]s);\n\n%[4]s\n\nCOMMIT;\n\n",
+				m.Version, m.Name, now, m.SQL)
+		}
+	}
+	return strings.TrimSuffix(script.String(), "\n")
+}
 
 // Migrate makes the steps that the database lacks. Several processes may do that
 // at once: each step is claimed by the row that says it was made, for which the
@@ -106,7 +124,7 @@ func (m Migration) apply(ctx context.Context, tx Querier, d sqlfilter.Dialect) e
 	if err != nil || n == 0 { // another has made the step
 		return err
 	}
-	for _, statement := range m.Statements {
+	for _, statement := range m.statements() {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return err
 		}
