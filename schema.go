@@ -293,10 +293,12 @@ func (p Path) IsZero() bool { return p.n == nil }
 // [TypeDefinition].
 func (p Path) Indexed() bool { return p.n != nil && p.n.indexed }
 
-// OfMembers and OfGroups report whether the path is in the attribute that shows
-// Resource.Members, or Resource.Groups: the attribute itself or a sub-attribute.
+// OfMembers reports whether the path is in the attribute that shows
+// Resource.Members: the attribute itself or a sub-attribute.
 func (p Path) OfMembers() bool { return p.n != nil && p.n.place == inMembers }
-func (p Path) OfGroups() bool  { return p.n != nil && p.n.place == inGroups }
+
+// OfGroups reports the same of Resource.Groups.
+func (p Path) OfGroups() bool { return p.n != nil && p.n.place == inGroups }
 
 // Path resolves an attribute path (RFC 7644 §3.10): names and URIs in any
 // case, with or without the URI of the type's schema, with a sub-attribute

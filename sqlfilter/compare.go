@@ -234,15 +234,13 @@ var symbols = map[scim.Operator]string{scim.Eq: " = ", scim.Lt: " < ", scim.Le: 
 // key compares with a column of Keys.
 func (c *compiler) key(column Column, f scim.Compare) verdict {
 	x, key := c.bytes(column), f.Value.Key()
-	same := c.ordered(c.plain(column), scim.Eq, c.text(key))
-	if isDigest(key) && !f.Path.CaseExact() && (f.Path.OfGroups() || f.Path.OfMembers()) {
-		same = never // the operand is a whole name, of which the column has a digest
-	}
+	// The operand for the name of a group is all of it, the column has a Key.
+	unlike := isDigest(key) && !f.Path.CaseExact() && (f.Path.OfGroups() || f.Path.OfMembers())
 	switch {
-	case f.Op == scim.Eq && key != "" && !same.is(never):
-		return exactly(same)
+	case f.Op == scim.Eq && key != "" && !unlike:
+		return exactly(c.ordered(c.plain(column), scim.Eq, c.text(key)))
 	case isDigest(key):
-		return c.digest(x, f.Op, firstOf(key), same)
+		return c.digest(x, f.Op, firstOf(key))
 	case key == "" || f.Op != scim.Co && f.Op != scim.Ew:
 		// A digest begins as its string does, and is longer than the key:
 		// what it starts with, and whether it comes before, the string says too.
@@ -251,31 +249,25 @@ func (c *compiler) key(column Column, f scim.Compare) verdict {
 	return c.compareText(x, f.Op, key).but(c.isDigest(x))
 }
 
-// digest compares with a digest. Strings that begin alike are in no known order,
-// unless one of them is no longer than that.
-func (c *compiler) digest(x string, op scim.Operator, first string, same clause) verdict {
+// digest compares with a digest, of a string that begins with first. Two strings
+// that begin so are in no known order, unless one of them is no longer than that.
+func (c *compiler) digest(x string, op scim.Operator, first string) verdict {
 	end, bounded := successor(first)
 	switch op {
 	case scim.Eq, scim.Sw:
-		return between(and(c.startsWith(x, first), c.isDigest(x)), same)
+		return between(and(c.startsWith(x, first), c.isDigest(x)), never)
 	case scim.Co, scim.Ew:
-		return between(c.isDigest(x), same)
+		return between(c.isDigest(x), never)
 	case scim.Lt, scim.Le:
-		maybe, surely := clause{sql: x + " <> ''"}, c.compareText(x, scim.Le, first)
+		maybe := clause{sql: x + " <> ''"}
 		if bounded {
 			maybe = c.compareText(x, scim.Lt, end)
 		}
-		if op == scim.Le {
-			surely = or(surely, same)
-		}
-		return between(maybe, surely)
+		return between(maybe, c.compareText(x, scim.Le, first))
 	case scim.Gt, scim.Ge:
 		surely := never
 		if bounded {
 			surely = c.compareText(x, scim.Ge, end)
-		}
-		if op == scim.Ge {
-			surely = or(surely, same)
 		}
 		return between(c.compareText(x, scim.Gt, first), surely)
 	}

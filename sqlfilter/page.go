@@ -158,8 +158,9 @@ func (r *reader) decide(ctx context.Context, v verdict) (verdict, error) {
 	return exactly(or(append(found, v.surely)...)), nil
 }
 
+// strange is the error of a resource that the mapping does not fit.
 func (r *reader) strange(resource *scim.Resource) error {
-	return fmt.Errorf("sqlfilter: %s %q was not created by what the mapping says of id and meta.created", resource.Type, resource.ID)
+	return fmt.Errorf("sqlfilter: the id or the time of creation of %s %q is not of the kind that the mapping says", resource.Type, resource.ID)
 }
 
 // choose leaves to scim.Select what SQL cannot decide.

@@ -52,8 +52,8 @@ func (c *checkpointer) run() {
 			}
 			c.passive()
 		}
-		if c.stopped.Err() == nil && c.large() {
-			c.of.groups.alone(c.truncate)
+		if c.stopped.Err() == nil {
+			c.of.groups.alone(c.tidy)
 		}
 	}
 }
@@ -101,8 +101,15 @@ func (c *checkpointer) large() bool {
 	return err == nil && info.Size() >= largeWAL
 }
 
-func (c *checkpointer) truncate() {
-	if w := c.of.writer; w != nil {
-		w.truncate()
+// tidy does what is best done when nobody writes. Should it fail, it is done
+// another time.
+func (c *checkpointer) tidy() {
+	w := c.of.writer
+	if w == nil {
+		return
+	}
+	_ = w.optimize()
+	if c.large() {
+		_ = w.truncate()
 	}
 }

@@ -102,7 +102,7 @@ func (p *postgres) InTx(ctx context.Context, fn func(ctx context.Context, tx eng
 	}
 	defer tx.Rollback() // of nothing, once it is committed
 	if err := fn(withTx(ctx, tx, p), postgresTx{tx, p.stmts}); err != nil {
-		return err
+		return engine.Lost(err, tx.Rollback())
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -71,7 +71,7 @@ func (s *sqlite) Close() error {
 			return
 		}
 		if s.checkpoints != nil {
-			err = s.writer.truncate()
+			err = errors.Join(s.writer.optimize(), s.writer.truncate())
 		}
 		s.writer.discard()
 		s.writer = nil
@@ -371,6 +371,13 @@ func (w *sqliteWriter) discard() {
 	w.stmts.close()
 	w.conn.Raw(func(any) error { return driver.ErrBadConn })
 	w.conn.Close()
+}
+
+// optimize gives the planner statistics of tables that have grown much since it
+// had them. Most times it does nothing.
+func (w *sqliteWriter) optimize() error {
+	_, err := w.conn.ExecContext(context.Background(), "PRAGMA optimize")
+	return err
 }
 
 // truncate makes a checkpoint and the write-ahead log empty, unless others read

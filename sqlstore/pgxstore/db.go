@@ -41,7 +41,7 @@ func (d *db) InTx(ctx context.Context, fn func(ctx context.Context, tx engine.Qu
 	t := &transaction{conn: conn.Conn(), ctx: lingering}
 	defer t.undo()
 	if err := fn(withTx(ctx, t), t); err != nil {
-		return t.because(err)
+		return engine.Lost(t.because(err), t.undo())
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -2,6 +2,8 @@ package pgxstore
 
 import (
 	"context"
+	"fmt"
+	"net"
 
 	"github.com/jackc/pgx/v5"
 
@@ -163,8 +165,13 @@ func (t *transaction) commit() error {
 
 // undo undoes it, unless it is over. Should that fail, pgx closes the connection,
 // and then the server does.
-func (t *transaction) undo() {
-	if t.tx != nil && t.conn.PgConn().TxStatus() != 'I' {
-		_ = t.tx.Rollback(t.ctx)
+func (t *transaction) undo() error {
+	if t.tx == nil || t.conn.PgConn().TxStatus() == 'I' {
+		return nil
 	}
+	err := t.tx.Rollback(t.ctx)
+	if err != nil && t.conn.IsClosed() {
+		return fmt.Errorf("%w: %w", net.ErrClosed, err)
+	}
+	return err
 }

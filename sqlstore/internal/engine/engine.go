@@ -8,6 +8,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -81,7 +82,7 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 				return its
 			})
 		})
-		if its != nil && !passes(its) {
+		if its != nil && !passes(its) && !errors.Is(err, ErrLost) {
 			return its
 		}
 		return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -34,6 +35,19 @@ const (
 // its cause.
 var ErrGroupLost = errors.New("sqlstore: the transaction was lost that the write shared with others")
 
+// ErrLost is reported for a transaction whose connection was lost, with what the
+// function in it has made of that.
+var ErrLost = errors.New("sqlstore: the connection of the transaction was lost")
+
+// Lost returns err, which ended a transaction, with ErrLost if it could not be
+// undone either, because the connection is gone.
+func Lost(err, undone error) error {
+	if Classify(undone) != Unavailable || Classify(err) == Retry {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}
+
 // Classify returns the class of an error, wrapped or not. An error of the
 // context is Other.
 func Classify(err error) Class {
@@ -42,6 +56,8 @@ func Classify(err error) Class {
 		return Other
 	case errors.Is(err, ErrGroupLost):
 		return Retry
+	case errors.Is(err, ErrLost):
+		return Unavailable
 	case errors.Is(err, scim.ErrUnavailable):
 		return Unavailable // whoever said so has waited or tried again already
 	}
@@ -63,11 +79,23 @@ func classOfCause(err error) Class {
 		return Other
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.As(err, &network), errors.As(err, &unsent) && unsent.SafeToRetry(),
-		strings.HasSuffix(err.Error(), "sql: database is closed"): // which package sql exports no name for
+		errors.As(err, &network), errors.As(err, &unsent) && unsent.SafeToRetry(), unconnected(err),
+		strings.HasSuffix(err.Error(), "sql: database is closed"), // which package sql exports no name for
+		err.Error() == "closed pool": // pgx's
 		return Unavailable
 	}
 	return Other
+}
+
+// unconnected reports whether pgx found no server to connect to: while one takes
+// another's place, all may answer that they only read.
+func unconnected(err error) bool {
+	for e := range chain(err) {
+		if of := reflect.TypeOf(e); of.Kind() == reflect.Pointer && of.Elem().Name() == "ConnectError" {
+			return true
+		}
+	}
+	return false
 }
 
 // classOfState knows the codes of PostgreSQL's appendix A.

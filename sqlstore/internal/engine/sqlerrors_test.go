@@ -28,6 +28,11 @@ type numbered int
 func (n numbered) Error() string { return fmt.Sprint("failed with ", int(n)) }
 func (n numbered) Code() int     { return int(n) }
 
+// ConnectError is as pgconn's is.
+type ConnectError struct{}
+
+func (*ConnectError) Error() string { return "ValidateConnect failed: read only connection" }
+
 // The errors of SQLite's drivers are had from the drivers, in internal/dbtest.
 func TestClassify(t *testing.T) {
 	lost := fmt.Errorf("%w: %w", ErrGroupLost, stated("53100"))
@@ -59,6 +64,8 @@ func TestClassify(t *testing.T) {
 		{"bad connection", "", driver.ErrBadConn, Unavailable, "not available"},
 		{"cut off", "", fmt.Errorf("receive: %w", io.ErrUnexpectedEOF), Unavailable, "not available"},
 		{"pool closed", "", errors.New("sql: database is closed"), Unavailable, "not available"},
+		{"pool of pgx closed", "", errors.New("closed pool"), Unavailable, "not available"},
+		{"not connected", "in a failover pgx finds none that takes writes", fmt.Errorf("begin: %w", &ConnectError{}), Unavailable, "not available"},
 		{"connection given back", "", sql.ErrConnDone, Unavailable, "not available"},
 		{"cancelled", "the context's errors stay what they are", fmt.Errorf("%w: %w", context.Canceled, stated("57014")), Other, ""},
 		{"deadline", "", context.DeadlineExceeded, Other, ""},
