@@ -12,9 +12,9 @@ import "context"
 // ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as
 // an [Error] with a Detail for the client. Any other error is answered 500, and
 // its text reaches only the log. A call that reports an error has changed
-// nothing. A call whose context is cancelled before it writes reports the
-// context's error. Every Ref and Query names a tenant; no call sees another tenant's
-// resources. Package storetest checks all of this.
+// nothing. A call whose context ends before it writes, or while it reads, soon
+// reports the context's error. Every Ref and Query names a tenant; no call sees
+// another tenant's resources. Package storetest checks all of this.
 type Store interface {
 	// Create stores a resource of ref's tenant and type with the Document and
 	// Keys of c and the members c adds; ref has no ID yet. The Store gives it
@@ -51,7 +51,17 @@ type Transactor interface {
 
 	// InTx calls fn with a Store whose writes all take effect when fn returns
 	// nil, and otherwise not at all. The context handed to fn is the one to
-	// use inside. InTx may call fn again if the transaction must be retried.
+	// use inside. InTx may call fn again if the transaction must be retried, and
+	// reports ErrUnavailable if that does not help. A panic of fn goes on when
+	// the transaction is undone.
+	//
+	// Inside, calls and the Sets that they return see what the transaction has
+	// written; outside, nobody does before it takes effect. What a transaction
+	// has read of a resource that it writes is still so when it takes effect. A
+	// call that reports ErrNotFound, ErrUniqueness, ErrVersion or ErrInvalidValue
+	// there has changed nothing, and the transaction goes on. If tx is a
+	// Transactor too, its transactions nest: one that fails undoes its own writes
+	// and no others.
 	InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/usherkit/scim"
 )
@@ -32,6 +33,7 @@ var stability = []clause{
 			errs := make([]error, 3*pages)
 			q.Limit = 7
 			got := k.walk(q, func(n int, _ *scim.Page) {
+				others.Wait() // one page is read as these write, and the next as the next
 				if n--; n >= pages {
 					return
 				}
@@ -76,6 +78,7 @@ var stability = []clause{
 					if err := k.comeAndGo(1000*i + round); err != nil {
 						return err
 					}
+					time.Sleep(time.Millisecond) // so that it goes on as long as the reading
 				}
 				return nil
 			}

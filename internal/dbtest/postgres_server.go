@@ -135,6 +135,7 @@ func (o PostgresOptions) conf() string {
 	settings := map[string]string{
 		"dynamic_shared_memory_type": "mmap", // nothing outside of the directory that Kill would leave
 		"listen_addresses":           "",
+		"deadlock_timeout":           "100ms", // tests bring deadlocks about, and wait for them to be found
 		"max_connections":            "200",
 	}
 	if !o.Durable {

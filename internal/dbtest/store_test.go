@@ -46,3 +46,34 @@ func onPostgres(driver string) opened {
 func TestStoreOnSQLite(t *testing.T)        { storetest.Run(t, onSQLite) }
 func TestStoreOnPostgresByPgx(t *testing.T) { storetest.Run(t, onPostgres(DriverPGX)) }
 func TestStoreOnPostgresByPq(t *testing.T)  { storetest.Run(t, onPostgres(DriverPQ)) }
+
+// What is stored is there when the Store is opened again.
+func TestReopens(t *testing.T) {
+	reopens := func(t *testing.T, driver string, database func(testing.TB) string, d sqlstore.Dialect) {
+		storetest.Reopens(t, func(t *testing.T) (scim.Store, func() scim.Store) {
+			dsn := database(t)
+			var store *sqlstore.Store
+			open := func() scim.Store {
+				var err error
+				if store != nil {
+					if err := store.Close(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				store, err = sqlstore.Open(context.Background(), Open(t, driver, dsn), d, &sqlstore.Options{Migrate: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return store
+			}
+			t.Cleanup(func() {
+				if err := store.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return open(), open
+		})
+	}
+	t.Run("SQLite", func(t *testing.T) { reopens(t, SQLiteDrivers()[0], SQLite, sqlstore.SQLite) })
+	t.Run("PostgreSQL", func(t *testing.T) { reopens(t, DriverPGX, Postgres, sqlstore.PostgreSQL) })
+}
