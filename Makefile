@@ -25,8 +25,9 @@ check: lint test race standalone
 test:
 	$(GO) test work
 
+# A race shows in little as it does in much.
 race:
-	$(GO) test -race work
+	$(GO) test -race -short -timeout 30m work
 
 # What is tested with each version of PostgreSQL that is installed, or that
 # USHER_TEST_POSTGRES_BINS lists; .ci/postgres.sh installs some and prints them.

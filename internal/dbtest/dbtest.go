@@ -11,6 +11,7 @@
 //	USHER_TEST_POSTGRES       DSN of a server for Postgres to create databases on, instead of one of its own
 //	USHER_TEST_POSTGRES_BINS  directories with initdb and postgres, separated as in PATH, instead of those found
 //	USHER_TEST_SQLITE         the driver of OpenSQLite, instead of the default
+//	USHER_TEST_SEED           the seed of a random test, as one that failed has logged it
 //	CI                        if not empty: what is missing fails a test instead of skipping it
 package dbtest
 

@@ -381,6 +381,9 @@ func (k *kindOfResource) query(t testing.TB, r random, d *directory, tenant stri
 			t.Fatalf("%s: %v", src, err)
 		}
 	}
+	if r.IntN(10) == 0 {
+		q.MaxScan = 20
+	}
 	if r.IntN(2) == 0 {
 		by, order := k.sorts[r.IntN(len(k.sorts))], r.pick("ascending", "descending")
 		if q.Sort, err = k.ParseSort(by, order); err != nil {

@@ -18,7 +18,7 @@ func TestDifferential(t *testing.T) {
 		for range 100 {
 			p.regroup(t.Context())
 		}
-		for i := range rounds(2000) {
+		for i := range rounds(1500) {
 			if i%10 == 0 {
 				p.step(t.Context())
 			}

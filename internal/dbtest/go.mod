@@ -23,6 +23,7 @@ require (
 	github.com/ncruces/go-strftime v1.0.0 // indirect
 	github.com/ncruces/julianday v1.0.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/usherkit/scim/examples v0.0.0
 	github.com/usherkit/scim/sqlstore/pgxstore v0.0.0
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
@@ -35,3 +36,5 @@ require (
 replace github.com/usherkit/scim => ../..
 
 replace github.com/usherkit/scim/sqlstore/pgxstore => ../../sqlstore/pgxstore
+
+replace github.com/usherkit/scim/examples => ../../examples

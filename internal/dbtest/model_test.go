@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,8 +26,8 @@ type underTest struct {
 
 // databases runs a test on each kind of database.
 func databases(t *testing.T, run func(t *testing.T, open func(now func() time.Time) *underTest)) {
-	for name, d := range map[string]sqlfilter.Dialect{"SQLite": sqlfilter.SQLite, "PostgreSQL": sqlfilter.PostgreSQL} {
-		t.Run(name, func(t *testing.T) {
+	for _, d := range []sqlfilter.Dialect{sqlfilter.SQLite, sqlfilter.PostgreSQL} {
+		t.Run(dialectName(d), func(t *testing.T) {
 			run(t, func(now func() time.Time) *underTest {
 				t.Helper()
 				u := &underTest{dialect: d}
@@ -77,8 +79,11 @@ var tenants = []string{"acme", "ACME", "", "o'%s"}
 
 func newPopulation(t *testing.T, u *underTest, clock *clock) *population {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed, err := strconv.ParseUint(os.Getenv("USHER_TEST_SEED"), 10, 64)
+	if err != nil {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("USHER_TEST_SEED=%d", seed)
 	p := &population{r: random{rand.New(rand.NewPCG(seed, 5))}}
 	p.twin, p.directory.clock = newTwin(t, u.store, clock), clock
 	user, err := scim.UserType(scim.Extension{Schema: &scim.Schema{ID: "urn:example:2.0:User", Attributes: []scim.Attribute{
@@ -413,6 +418,13 @@ func consistent(t *testing.T, u *underTest) {
 			t.Errorf("got %d %s, want none", n, what)
 		}
 	}
+}
+
+// The whole way, with the Store as it is: a Transactor, which bulk requests use.
+func TestEndToEnd(t *testing.T) {
+	databases(t, func(t *testing.T, open func(now func() time.Time) *underTest) {
+		storetest.EndToEnd(t, func(t *testing.T) scim.Store { return open(time.Now).store })
+	})
 }
 
 // What identity providers do, and all that the conformance check asks, is answered

@@ -65,13 +65,21 @@ type recordedConn struct {
 }
 
 func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	queryer, ok := c.Conn.(driver.QueryerContext)
+	if !ok {
+		return nil, driver.ErrSkip // it prepares all
+	}
 	c.to.say(query, args)
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+	return queryer.QueryContext(ctx, query, args)
 }
 
 func (c *recordedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	execer, ok := c.Conn.(driver.ExecerContext)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
 	c.to.say(query, args)
-	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
+	return execer.ExecContext(ctx, query, args)
 }
 
 func (c *recordedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {

@@ -25,7 +25,8 @@ const empty = "EMPTY"
 // words are all there is to say of text that is hard to compare.
 var words = []string{empty,
 	"a", "A", "b", "ab", "aB", "Ab", "abc", "ABC", "bca", "z", "", "%", "_", "a%", "a_c", `\`, `a\%`, "'", `"`, "''", "a b", "a'b", "%s", "$1", "?1", "\t",
-	"ä", "Ä", "ä", "Ä", "ß", "ss", "SS", "ẞ", "straße", "STRASSE", "K", "k", "K", "İ", "i", "I", "ı", "i̇", "ſ", "s", "é", "é", "Å", "Å", "ﬁ", "fi",
+	"ä", "Ä", "a\u0308", "A\u0308", "ß", "ss", "SS", "ẞ", "straße", "STRASSE", "\u212a", "k", "K", "İ", "i", "I", "ı", "i\u0307", "ſ", "s",
+	"é", "e\u0301", "\u00c5", "\u212b", "A\u030a", "ﬁ", "fi", "\u037e", ";", "\u1fef", "`", "\uab70", "\u13a0",
 	"\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff", "a\U0010ffff", "日本", "日本語", "😀", "a😀",
 	long, long + "a", long + "b", long + "B", long[:99], long[:99] + "z", long + long, long[:99] + "ä", long[:99] + "äb", strings.ToUpper(long) + "A",
 	wide, wide + "a", wide + "aa", wide + "aA", wide + "ab", strings.Repeat("ß", 50), strings.Repeat("ß", 51), strings.Repeat("ß", 51) + "x",

@@ -19,8 +19,8 @@ import (
 
 // A twin is a Store and memstore beside it, which is asked and told the same and
 // has the same clock and the same ids. Each answer must be equal, but for what a
-// Store may choose: the order of members, and how it writes a Place. What fails is
-// reported to t, and the answer is that of the Store.
+// Store may choose: the order of members, how it writes a Place, and what is a scan.
+// What fails is reported to t, and the answer is that of the Store.
 type twin struct {
 	t     testing.TB
 	store scim.Store
@@ -125,6 +125,9 @@ func (w *twin) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 		}
 	}
 	want, wantErr := w.model.List(ctx, asked)
+	if err == nil && errors.Is(wantErr, scim.ErrTooMany) {
+		return got, nil // an index of the Store's spares it the scan
+	}
 	if err == nil && wantErr == nil && !got.Next.IsZero() {
 		w.places[got.Next] = want.Next
 	}
@@ -254,8 +257,8 @@ func showQuery(q scim.Query) string {
 	if q.Filter != nil {
 		filter = q.Filter.String()
 	}
-	return fmt.Sprintf("%s of %q: %s sorted by %q descending %v offset %d limit %d after %q resumes %v %+v",
-		q.Type, q.Tenant, filter, q.Sort.Path().String(), q.Sort.Descending(), q.Offset, q.Limit, q.After, q.Resumes, q.Projection)
+	return fmt.Sprintf("%s of %q: %s sorted by %q descending %v offset %d limit %d after %q resumes %v %+v scanning %d",
+		q.Type, q.Tenant, filter, q.Sort.Path().String(), q.Sort.Descending(), q.Offset, q.Limit, q.After, q.Resumes, q.Projection, q.MaxScan)
 }
 
 func showChange(c scim.Change) string {

@@ -38,10 +38,10 @@ type write struct {
 }
 
 const (
-	maxSenders = 4
+	maxSenders = 8
 	maxGroup   = 64 // statements of one transaction
 
-	// Others do not wait for who has to wait for a lock: so long at the most.
+	// Others wait so long at the most for one who waits for a lock.
 	long        = 100 * time.Millisecond
 	lockTimeout = "set local lock_timeout = '100ms'"
 )
@@ -72,15 +72,21 @@ func (o *writers) exec(ctx context.Context, query string, args []any) (int64, er
 // not have been.
 func (o *writers) turn(ctx context.Context, w *write) error {
 	select {
-	case <-w.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	case o.senders <- struct{}{}:
+		defer func() { <-o.senders }()
+	default:
+		late := time.NewTimer(long)
+		defer late.Stop()
+		select {
+		case o.senders <- struct{}{}:
+			defer func() { <-o.senders }()
+		case <-late.C:
+		case <-w.done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	leave := sync.OnceFunc(func() { <-o.senders })
-	defer time.AfterFunc(long, leave).Stop()
-	defer leave()
 	conn, err := o.pool.Acquire(ctx)
 	if err != nil {
 		return err

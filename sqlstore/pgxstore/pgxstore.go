@@ -5,18 +5,22 @@
 //
 //	pool, err := pgxpool.New(ctx, "postgres://…")
 //	store, err := pgxstore.Open(ctx, pool, &pgxstore.Options{Migrate: true})
+//	defer store.Close()
 //	handler, err := scim.NewHandler(store, tokens, nil)
 //
+// Creates that come at the same time share a transaction, and one sync of the
+// disk. So a pool of a few connections for each processor of the server is faster
+// than a large one.
+//
 // pgx prepares statements by itself. Behind a pooler that gives each transaction
-// another connection of the server (PgBouncer in transaction mode) and does not
-// keep track of what is prepared (PgBouncer does from 1.21 on, if
-// max_prepared_statements is positive), it must not: say
+// another connection of the server and does not keep track of what is prepared (as
+// PgBouncer does from 1.21 on where max_prepared_statements is positive), say
 // default_query_exec_mode=exec in the DSN.
 //
-// Of a call whose context ends while the database is at work, pgx closes the
-// connection. Where many do, as clients give up, let ConnConfig have a
-// BuildContextWatcherHandler that returns a
-// pgconn.CancelRequestContextWatcherHandler: then it is the statement that ends.
+// If the context of a call ends while the database is at work for it, pgx closes
+// the connection, which takes effect at once. If clients give up often, let the
+// pool's ConnConfig have a BuildContextWatcherHandler that makes a
+// pgconn.CancelRequestContextWatcherHandler: it ends the statement instead.
 package pgxstore
 
 import (
@@ -68,6 +72,10 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	}
 	return &Store{engine: engine.New(over, sqlstore.PostgreSQL, o.Now), db: over}, nil
 }
+
+// Close does nothing, as all that the Store has is the pool's. It is there so that
+// a Store is closed as one of package sqlstore is.
+func (s *Store) Close() error { return nil }
 
 // Ping reports whether the database answers and has the schema that the Store
 // needs: for health checks.

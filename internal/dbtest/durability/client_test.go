@@ -106,6 +106,7 @@ func (c *client) must(t *testing.T, o *operation) {
 
 // run has the client work until the context ends.
 func (c *client) run(ctx context.Context) {
+	c.silence = nil
 	for ctx.Err() == nil && !c.wrong {
 		if c.do(ctx, c.next()) {
 			continue

@@ -1,7 +1,10 @@
 package durability
 
 import (
+	"context"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,34 +16,79 @@ const crashes = 50
 
 var crashClients = map[string]int{plain: 8, audited: 4}
 
-// The process is killed at random moments: while it writes, and while it starts
-// over what the one before it has left.
-func TestCrashOfTheProcess(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) database{
-		"SQLite":     func(t *testing.T) database { return sqlite(dbtest.SQLite(t)) },
-		"PostgreSQL": func(t *testing.T) database { return postgres(dbtest.Postgres(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := newTrial(t, open(t), crashClients)
-			e := start(t, r.database, 0)
-			r.use(e)
-			r.setUp(t)
-			for round := range of(crashes) {
-				r.crash(t, func() error { e.kill(); return nil })
-				if rand.N(3) == 0 {
-					e = launch(t, r.database, rand.N(10))
-					time.Sleep(rand.N(200 * time.Millisecond))
-					e.kill()
-				}
-				r.ended(t)
-				e = start(t, r.database, round)
-				r.use(e)
-				r.recovered(t, round)
+// Of two processes one is killed at random moments, or both: while they write, and
+// while they start over what the ones before have left. Whoever lives goes on as if
+// nothing had been.
+func TestCrashOfProcesses(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(*testing.T) database) {
+		d := open(t)
+		r := newTrial(t, d, crashClients)
+		endpoints := []*endpoint{start(t, d, 0), start(t, d, 1)}
+		r.use(endpoints...)
+		r.setUp(t)
+		for round := range of(crashes) {
+			dead := []int{rand.N(2)}
+			if rand.N(2) == 0 {
+				dead = []int{0, 1}
 			}
-			t.Logf("%d requests were acknowledged", r.answers())
-		})
-	}
+			r.crash(t, func() error {
+				for _, i := range dead {
+					endpoints[i].kill()
+				}
+				return nil
+			})
+			if len(dead) == 1 {
+				r.answered(t, endpoints[1-dead[0]])
+			}
+			if rand.N(3) == 0 {
+				e := launch(t, d, round)
+				time.Sleep(rand.N(200 * time.Millisecond))
+				e.kill()
+			}
+			if len(dead) == 2 {
+				r.ended(t)
+			}
+			for _, i := range dead {
+				endpoints[i] = start(t, d, round+i)
+			}
+			r.use(endpoints...)
+			r.recovered(t, round)
+		}
+		t.Logf("%d requests were acknowledged", r.answers())
+	})
 }
+
+// A process is killed while it creates the tables, and the next one finds all of
+// them or none.
+func TestCrashOfMigration(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(*testing.T) database) {
+		begun := time.Now()
+		start(t, open(t), 0).kill()
+		usual := time.Since(begun)
+		for round := range of(20) {
+			t.Run(fmt.Sprint(round), func(t *testing.T) {
+				d := open(t)
+				e := launch(t, d, round)
+				time.Sleep(usual/4 + rand.N(usual))
+				e.kill()
+				r := newTrial(t, d, map[string]int{plain: 1})
+				r.ended(t)
+				r.use(start(t, d, round+1))
+				r.setUp(t)
+				r.check(t)
+			})
+		}
+	})
+}
+
+// onEach runs a test with each kind of database.
+func onEach(t *testing.T, run func(t *testing.T, open func(*testing.T) database)) {
+	t.Run("SQLite", func(t *testing.T) { run(t, newSQLite) })
+	t.Run("PostgreSQL", func(t *testing.T) { run(t, newPostgres) })
+}
+
+func newSQLite(t *testing.T) database   { return sqlite(dbtest.SQLite(t)) }
+func newPostgres(t *testing.T) database { return postgres(dbtest.Postgres(t)) }
 
 // The server is killed, and the process, which is not, goes on with it as soon as
 // it is there again.
@@ -63,7 +111,9 @@ func TestCrashOfPostgreSQL(t *testing.T) {
 // something is killed.
 func (r *trial) crash(t *testing.T, kill func() error) {
 	t.Helper()
-	before, stopped, killed := r.answers(), make(chan struct{}), make(chan error)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	before, stopped, killed := r.answers(), make(chan struct{}), make(chan error, 1)
 	go func() {
 		for r.answers() == before {
 			select {
@@ -74,12 +124,24 @@ func (r *trial) crash(t *testing.T, kill func() error) {
 		}
 		time.Sleep(rand.N(400 * time.Millisecond))
 		killed <- kill()
+		time.Sleep(rand.N(100 * time.Millisecond)) // for those who live
+		cancel()
 	}()
-	r.run(t.Context())
+	r.run(ctx)
 	close(stopped)
 	if err := <-killed; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// answered checks that an endpoint has answered whatever it was asked.
+func (r *trial) answered(t *testing.T, e *endpoint) {
+	t.Helper()
+	r.each(func(c *client) {
+		if c.silence != nil && strings.HasPrefix(c.base, e.url+"/") {
+			t.Errorf("%s was not answered: %v", c.name, c.silence)
+		}
+	})
 }
 
 // recovered checks that all is there that was acknowledged, and of the rest all

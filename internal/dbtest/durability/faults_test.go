@@ -18,7 +18,7 @@ import (
 
 // A scene is a Store behind a proxy, and what there is in one of its tenants.
 type scene struct {
-	store  scim.Transactor
+	store  *store
 	proxy  *proxy
 	direct *sql.DB
 	tenant string
@@ -63,6 +63,15 @@ var changes = []change{
 				return err
 			}
 			return tx.Delete(ctx, s.users[0], "")
+		})
+	}},
+	{"a transaction with statements of the application", func(ctx context.Context, s *scene) error {
+		return s.store.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
+			if err := s.create(ctx, tx, "User", "ann"); err != nil {
+				return err
+			}
+			_, err := s.store.exec(ctx, "INSERT INTO app_note (tenant, note) VALUES ($1, 'welcome')", s.tenant)
+			return err
 		})
 	}},
 }
@@ -116,7 +125,7 @@ func (s *scene) state(t *testing.T) string {
 		|| coalesce((SELECT ' key ' || string_agg(k.path || '=' || k.value, ',' ORDER BY k.path) FROM scim_key k WHERE (k.tenant_id, k.type, k.id) = (r.tenant_id, r.type, r.id)), '')
 		|| coalesce((SELECT ' has ' || string_agg(u.user_name, ',' ORDER BY u.user_name) FROM scim_member m JOIN scim_resource u
 			ON (u.tenant_id, u.type, u.id) = (m.tenant_id, m.member_type, m.member_id) WHERE (m.tenant_id, m.group_id) = (r.tenant_id, r.id)), '')
-		FROM scim_resource r WHERE r.tenant_id = $1 ORDER BY 1`, s.tenant)
+		FROM scim_resource r WHERE r.tenant_id = $1 UNION ALL SELECT note FROM app_note WHERE tenant = $1 ORDER BY 1`, s.tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,6 +162,9 @@ func newStage(t *testing.T, server *dbtest.Server, driver string) *stage {
 			t.Error(err)
 		}
 	})
+	if _, err := g.direct.ExecContext(t.Context(), "CREATE TABLE app_note (tenant text, note text)"); err != nil {
+		t.Fatal(err)
+	}
 	g.store = store
 	return g
 }

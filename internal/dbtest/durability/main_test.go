@@ -24,9 +24,10 @@ func TestMain(m *testing.M) {
 	dbtest.Main(m)
 }
 
-// of returns how many of something to do, or fewer if there is little time.
+// of returns how many of something to do, or fewer if there is little time: with
+// -short, and with the race detector, which makes all of it slower.
 func of(n int) int {
-	if testing.Short() {
+	if race := dbtest.SQLiteDrivers()[0] == dbtest.DriverMattn; race || testing.Short() {
 		return max(n/10, 1)
 	}
 	return n

@@ -28,7 +28,10 @@ import (
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
-const token = "a-token-for-tests"
+const (
+	token    = "a-token-for-tests"
+	patience = 3 * time.Minute // on a machine that has much else to do
+)
 
 func TestServeOnPostgres(t *testing.T) {
 	usher := filepath.Join(t.TempDir(), "usher")
@@ -244,7 +247,7 @@ type program string
 // run runs it to its end and returns what it prints.
 func (p program) run(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, string(p), args...)
 	text, err := cmd.CombinedOutput()
@@ -300,7 +303,7 @@ func (s *server) serves(t *testing.T) {
 
 func (s *server) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for start := time.Now(); time.Since(start) < time.Minute; time.Sleep(20 * time.Millisecond) {
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(20 * time.Millisecond) {
 		if holds() {
 			return
 		}
@@ -319,7 +322,7 @@ func (s *server) stops(t *testing.T, signal os.Signal) {
 		if err != nil || !strings.Contains(s.log.String(), "msg=stopped") {
 			t.Errorf("after %s: got %v, want an end without an error:\n%s", signal, err, s.log)
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		t.Fatalf("it does not end after %s:\n%s", signal, s.log)
 	}
 }

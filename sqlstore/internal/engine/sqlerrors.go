@@ -81,7 +81,7 @@ func classOfCause(err error) Class {
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.As(err, &network), errors.As(err, &unsent) && unsent.SafeToRetry(), unconnected(err),
 		strings.HasSuffix(err.Error(), "sql: database is closed"), // which package sql exports no name for
-		err.Error() == "closed pool": // pgx's
+		err.Error() == "closed pool":                              // pgx's
 		return Unavailable
 	}
 	return Other
