@@ -278,10 +278,6 @@ func (m *Mapping) isDigest(x string) clause {
 	return clause{sql: "length(" + x + ") > " + strconv.Itoa(mostKey)}
 }
 
-func (m *Mapping) first(x string) string {
-	return "substr(" + x + ", 1, " + strconv.Itoa(mostKey) + ")"
-}
-
 // plain is a column to be compared with =, which in PostgreSQL compares bytes in
 // any collation, and finds by an index of any.
 func (m *Mapping) plain(column Column) string {

@@ -74,38 +74,56 @@ func TestWhere(t *testing.T) {
 		{``, `TRUE`, ``, "exact"},
 		{`userName eq "Bob"`, `u.login_key = $1::text`, `u.login_key = ?1`, "exact indexed"},
 		{`userName ne "Bob"`, `((u.login_key = $1::text) IS NOT TRUE)`, `((u.login_key = ?1) IS NOT TRUE)`, "exact"},
-		{`userName sw "bo"`, `(u.login_key COLLATE "C" >= $1::text AND u.login_key COLLATE "C" < $2::text)`,
-			`(u.login_key >= ?1 AND u.login_key < ?2)`, "exact"},
-		{`userName lt "bo"`, `(u.login_key COLLATE "C" <> '' AND u.login_key COLLATE "C" < $1::text)`,
-			`(u.login_key <> '' AND u.login_key < ?1)`, "exact"},
-		{`userName co "%"`, `(strpos(u.login_key COLLATE "C", $1::text) > 0 OR length(u.login_key COLLATE "C") > 100)`,
-			`(instr(u.login_key, ?1) > 0 OR length(u.login_key) > 100)`, ""},
+		{
+			`userName sw "bo"`, `(u.login_key COLLATE "C" >= $1::text AND u.login_key COLLATE "C" < $2::text)`,
+			`(u.login_key >= ?1 AND u.login_key < ?2)`, "exact",
+		},
+		{
+			`userName lt "bo"`, `(u.login_key COLLATE "C" <> '' AND u.login_key COLLATE "C" < $1::text)`,
+			`(u.login_key <> '' AND u.login_key < ?1)`, "exact",
+		},
+		{
+			`userName co "%"`, `(strpos(u.login_key COLLATE "C", $1::text) > 0 OR length(u.login_key COLLATE "C") > 100)`,
+			`(instr(u.login_key, ?1) > 0 OR length(u.login_key) > 100)`, "",
+		},
 		{`userName eq "a" or userName eq "b" or id pr`, `TRUE`, ``, "exact"},
-		{`userName eq "a" or active eq true or userName eq "b"`, `(u.login_key IN ($1::text, $2::text) OR u.active = TRUE)`,
-			`(u.login_key IN (?1, ?2) OR u.active = TRUE)`, "exact"},
+		{
+			`userName eq "a" or active eq true or userName eq "b"`, `(u.login_key IN ($1::text, $2::text) OR u.active = TRUE)`,
+			`(u.login_key IN (?1, ?2) OR u.active = TRUE)`, "exact",
+		},
 		{`id eq "0189"`, `FALSE`, `u.id = ?1`, "exact indexed"},
 		{`id eq "01890a5d-ac96-774b-bcce-b302099a8057"`, `u.id = $1::uuid`, `u.id = ?1`, "exact indexed"},
-		{`id sw "01"`, `(u.id::text COLLATE "C" >= $1::text AND u.id::text COLLATE "C" < $2::text)`,
-			`(u.id >= ?1 AND u.id < ?2)`, "exact"},
+		{
+			`id sw "01"`, `(u.id::text COLLATE "C" >= $1::text AND u.id::text COLLATE "C" < $2::text)`,
+			`(u.id >= ?1 AND u.id < ?2)`, "exact",
+		},
 		{`externalId eq "X"`, `u.external_id COLLATE "C" = $1::text`, `u.external_id = ?1`, "exact indexed"},
 		{`title ew "Boss"`, `right(lower(u.title COLLATE "C"), 4) = $1::text`, `substr(lower(u.title), -4) = ?1`, "exact"},
 		{`title pr`, `u.title <> ''`, ``, "exact"},
-		{`displayName eq "bob"`, `(lower(u.full_name COLLATE "C") = $1::text OR octet_length(u.full_name) <> char_length(u.full_name))`,
-			`(lower(u.full_name) = ?1 OR length(CAST(u.full_name AS BLOB)) <> length(u.full_name))`, ""},
+		{
+			`displayName eq "bob"`, `(lower(u.full_name COLLATE "C") = $1::text OR octet_length(u.full_name) <> char_length(u.full_name))`,
+			`(lower(u.full_name) = ?1 OR length(CAST(u.full_name AS BLOB)) <> length(u.full_name))`, "",
+		},
 		{`displayName eq "Bär"`, `octet_length(u.full_name) <> char_length(u.full_name)`, `length(CAST(u.full_name AS BLOB)) <> length(u.full_name)`, ""},
 		{`name.familyName pr`, `(coalesce(u.last, u.full_name)) <> ''`, ``, "exact"},
 		{`active eq true and nickName eq "x"`, `u.active = TRUE`, ``, ""},
 		{`active eq true or nickName eq "x"`, `TRUE`, ``, ""},
 		{`not (active eq true or nickName eq "x")`, `((u.active = TRUE) IS NOT TRUE)`, ``, ""},
-		{`meta.created gt "2026-01-02T03:04:05.0000001Z"`, `u.created_at > $1::timestamptz`,
-			`CAST(round((julianday(u.created_at) - 2440587.5) * 86400000.0) AS INTEGER) > ?1`, "exact"},
+		{
+			`meta.created gt "2026-01-02T03:04:05.0000001Z"`, `u.created_at > $1::timestamptz`,
+			`CAST(round((julianday(u.created_at) - 2440587.5) * 86400000.0) AS INTEGER) > ?1`, "exact",
+		},
 		{`emails.value eq "a@b"`, `u.id IN (SELECT k.user_id FROM email_keys k WHERE k.key = $1::text)`, `u.id IN (SELECT k.user_id FROM email_keys k WHERE k.key = ?1)`, "exact indexed"},
-		{`emails[type eq "work" and primary eq false]`,
+		{
+			`emails[type eq "work" and primary eq false]`,
 			`EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id AND (lower(e.type COLLATE "C") = $1::text AND ((e.main = TRUE) IS NOT TRUE)))`,
-			`EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id AND (lower(e.type) = ?1 AND ((e.main = TRUE) IS NOT TRUE)))`, "exact"},
-		{`emails[value eq "a@b" and display pr]`,
+			`EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id AND (lower(e.type) = ?1 AND ((e.main = TRUE) IS NOT TRUE)))`, "exact",
+		},
+		{
+			`emails[value eq "a@b" and display pr]`,
 			`(u.id IN (SELECT k.user_id FROM email_keys k WHERE k.key = $1::text) AND EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id AND lower(e.address COLLATE "C") = $2::text))`,
-			`(u.id IN (SELECT k.user_id FROM email_keys k WHERE k.key = ?1) AND EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id AND lower(e.address) = ?2))`, "indexed"},
+			`(u.id IN (SELECT k.user_id FROM email_keys k WHERE k.key = ?1) AND EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id AND lower(e.address) = ?2))`, "indexed",
+		},
 		{`groups.value eq "7"`, `u.id IN (SELECT m.user_id FROM members m WHERE m.team_id = $1::bigint)`, `u.id IN (SELECT m.user_id FROM members m WHERE m.team_id = ?1)`, "exact indexed"},
 		{`groups eq "seven"`, `FALSE`, ``, "exact indexed"},
 		{`groups[display sw "x"]`, `u.id IN (SELECT m.user_id FROM members m WHERE TRUE)`, ``, ""},
@@ -218,42 +236,54 @@ func TestPageStatements(t *testing.T) {
 		want                    []string
 	}{
 		{"creation", "", "", "", scim.Query{Limit: 2}, 1, []string{
-			`TRUE ORDER BY u.created_at, u.id LIMIT 3 [acme]`}},
+			`TRUE ORDER BY u.created_at, u.id LIMIT 3 [acme]`,
+		}},
 		{"a full page", "", "", "", scim.Query{Limit: 2, Offset: 4}, 9, []string{
 			`TRUE ORDER BY u.created_at, u.id LIMIT 3 OFFSET 4 [acme]`,
-			`count 0 where TRUE [acme]`}},
+			`count 0 where TRUE [acme]`,
+		}},
 		{"after a place", "", "", "", scim.Query{Limit: 2, After: scim.Place{At: at}}, 1, []string{
 			`(u.created_at, u.id) > ($2::timestamptz, $3::uuid) ORDER BY u.created_at, u.id LIMIT 3 [acme 1970-01-01 00:00:00.001 +0000 UTC 00000000-0000-0000-0000-000000000001]`,
-			`count 0 where TRUE [acme]`}},
+			`count 0 where TRUE [acme]`,
+		}},
 		{"sorted", `active eq true`, "userName", "", scim.Query{Limit: 2}, 0, []string{
 			`(u.active = TRUE AND u.login_key IS NOT NULL) ORDER BY u.login_key COLLATE "C", u.created_at, u.id LIMIT 3 [acme]`,
-			`(u.active = TRUE AND u.login_key IS NULL) ORDER BY u.created_at, u.id LIMIT 3 [acme]`}},
+			`(u.active = TRUE AND u.login_key IS NULL) ORDER BY u.created_at, u.id LIMIT 3 [acme]`,
+		}},
 		{"sorted, after a key", "", "userName", "descending", scim.Query{Limit: 2, After: scim.Place{Key: "bob", At: at}}, 0, []string{
 			`(u.login_key COLLATE "C" = $2::text AND (u.created_at, u.id) > ($3::timestamptz, $4::uuid)) ORDER BY u.created_at, u.id LIMIT 3 [acme bob 1970-01-01 00:00:00.001 +0000 UTC 00000000-0000-0000-0000-000000000001]`,
 			`(u.login_key IS NOT NULL AND u.login_key COLLATE "C" < $2::text) ORDER BY u.login_key COLLATE "C" DESC, u.created_at, u.id LIMIT 3 [acme bob]`,
-			`count 0 where TRUE [acme]`}},
+			`count 0 where TRUE [acme]`,
+		}},
 		{"sorted, after what has no key", "", "title", "", scim.Query{Limit: 2, After: scim.Place{At: at}}, 0, []string{
 			`((u.title IS NULL OR lower(u.title COLLATE "C") = '') AND (u.created_at, u.id) > ($2::timestamptz, $3::uuid)) ORDER BY u.created_at, u.id LIMIT 3 [acme 1970-01-01 00:00:00.001 +0000 UTC 00000000-0000-0000-0000-000000000001]`,
-			`count 0 where TRUE [acme]`}},
+			`count 0 where TRUE [acme]`,
+		}},
 		{"only the total", `active eq true`, "", "", scim.Query{}, 0, []string{
-			`count 0 where u.active = TRUE [acme]`}},
+			`count 0 where u.active = TRUE [acme]`,
+		}},
 		{"nothing can match", `id eq "x"`, "", "", scim.Query{Limit: 2}, 0, nil},
 		{"few in doubt", `displayName eq "bob" or userName eq "bob"`, "", "", scim.Query{Limit: 2}, 0, []string{
 			`(octet_length(u.full_name) <> char_length(u.full_name)` +
 				` AND ((lower(u.full_name COLLATE "C") = $2::text OR octet_length(u.full_name) <> char_length(u.full_name)) OR u.login_key = $3::text)` +
 				` AND ((((lower(u.full_name COLLATE "C") = $4::text AND ((octet_length(u.full_name) <> char_length(u.full_name)) IS NOT TRUE)) OR u.login_key = $5::text)) IS NOT TRUE))` +
 				` ORDER BY u.created_at, u.id LIMIT 101 [acme bob bob bob bob]`,
-			`((lower(u.full_name COLLATE "C") = $2::text AND ((octet_length(u.full_name) <> char_length(u.full_name)) IS NOT TRUE)) OR u.login_key = $3::text) ORDER BY u.created_at, u.id LIMIT 3 [acme bob bob]`}},
+			`((lower(u.full_name COLLATE "C") = $2::text AND ((octet_length(u.full_name) <> char_length(u.full_name)) IS NOT TRUE)) OR u.login_key = $3::text) ORDER BY u.created_at, u.id LIMIT 3 [acme bob bob]`,
+		}},
 		{"nothing is known", `active eq true and nickName pr`, "", "", scim.Query{Limit: 2}, 501, []string{
 			`u.active = TRUE ORDER BY u.created_at, u.id LIMIT 500 [acme]`,
-			`(u.active = TRUE AND (u.created_at, u.id) > ($2::timestamptz, $3::uuid)) ORDER BY u.created_at, u.id LIMIT 500 [acme 1970-01-01 00:00:00.499 +0000 UTC 00000000-0000-0000-0000-0000000001f3]`}},
+			`(u.active = TRUE AND (u.created_at, u.id) > ($2::timestamptz, $3::uuid)) ORDER BY u.created_at, u.id LIMIT 500 [acme 1970-01-01 00:00:00.499 +0000 UTC 00000000-0000-0000-0000-0000000001f3]`,
+		}},
 		{"no order is known", "", "displayName", "", scim.Query{Limit: 2}, 3, []string{
-			`TRUE ORDER BY u.created_at, u.id LIMIT 500 [acme]`}},
+			`TRUE ORDER BY u.created_at, u.id LIMIT 500 [acme]`,
+		}},
 		{"what may be looked at is counted", `active eq true`, "", "", scim.Query{MaxScan: 10}, 0, []string{
 			`count 11 where TRUE [acme]`,
-			`count 0 where u.active = TRUE [acme]`}},
+			`count 0 where u.active = TRUE [acme]`,
+		}},
 		{"what an index leads to is not", `userName eq "bob" and active eq true`, "", "", scim.Query{MaxScan: 10}, 0, []string{
-			`count 0 where (u.login_key = $2::text AND u.active = TRUE) [acme bob]`}},
+			`count 0 where (u.login_key = $2::text AND u.active = TRUE) [acme bob]`,
+		}},
 	}
 	for _, test := range tests {
 		test.q.Filter = parse(t, test.filter)

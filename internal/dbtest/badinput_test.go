@@ -86,8 +86,11 @@ func TestBadInput(t *testing.T) {
 		}
 
 		for _, q := range []struct{ method, path, body string }{
-			{"GET", "/Users/" + strangers, ""}, {"DELETE", "/Users/" + strangers, ""}, {"PUT", "/Users/" + strangers, userJSON("mine")},
-			{"PATCH", "/Groups/" + strangeGroup, patchJSON(`{"op":"remove","path":"members"}`)}, {"PATCH", "/Users/" + strangers, patchJSON(`{"op":"replace","path":"title","value":"x"}`)},
+			{"GET", "/Users/" + strangers, ""},
+			{"DELETE", "/Users/" + strangers, ""},
+			{"PUT", "/Users/" + strangers, userJSON("mine")},
+			{"PATCH", "/Groups/" + strangeGroup, patchJSON(`{"op":"remove","path":"members"}`)},
+			{"PATCH", "/Users/" + strangers, patchJSON(`{"op":"replace","path":"title","value":"x"}`)},
 		} {
 			if w := ask("acme", q.method, q.path, q.body); w.Code != http.StatusNotFound {
 				t.Errorf("%s of what is another tenant's: got %d, want 404", q.method, w.Code)

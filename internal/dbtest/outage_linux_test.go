@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,12 @@ func TestOutageSlow(t *testing.T) {
 	s := newPostgresService(t, server.DSN(server.CreateDatabase(t)))
 	s.answered(t, s.reads())
 	goOn := pause(t, server)
+	written := make(chan *httptest.ResponseRecorder)
+	go func() { // what has been sent is not given up at once
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		written <- s.ask(ctx, "POST", "/Users", userJSON("slow"))
+	}()
 	for _, q := range s.reads() {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		begun := time.Now()
@@ -30,6 +37,10 @@ func TestOutageSlow(t *testing.T) {
 		cancel()
 	}
 	goOn()
+	w := <-written
+	if there := number(t, s.look, "SELECT count(*) FROM scim_resource WHERE user_name = 'slow'"); w.Code == http.StatusCreated && there == 0 || w.Code != http.StatusCreated && w.Code != http.StatusServiceUnavailable {
+		t.Errorf("a write to a server that was stopped: got %d, and %d users of it: %s", w.Code, there, w.Body)
+	}
 	s.unchanged(t, func() {})
 }
 

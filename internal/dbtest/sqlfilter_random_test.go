@@ -23,7 +23,8 @@ var (
 const empty = "EMPTY"
 
 // words are all there is to say of text that is hard to compare.
-var words = []string{empty,
+var words = []string{
+	empty,
 	"a", "A", "b", "ab", "aB", "Ab", "abc", "ABC", "bca", "z", "", "%", "_", "a%", "a_c", `\`, `a\%`, "'", `"`, "''", "a b", "a'b", "%s", "$1", "?1", "\t",
 	"ä", "Ä", "a\u0308", "A\u0308", "ß", "ss", "SS", "ẞ", "straße", "STRASSE", "\u212a", "k", "K", "İ", "i", "I", "ı", "i\u0307", "ſ", "s",
 	"é", "e\u0301", "\u00c5", "\u212b", "A\u030a", "ﬁ", "fi", "\u037e", ";", "\u1fef", "`", "\uab70", "\u13a0",
@@ -154,8 +155,10 @@ func quoted(s string) string {
 }
 
 // ofStrings lists the paths of strings, besides those of identifiers.
-var ofStrings = []string{"text", "textExact", "ascii", "asciiExact", "key", "keyExact", "elsewhere", "name.family", "name.given", "place.city", "place.country",
-	"emails.value", "emails.type", "addresses.street", "addresses.zip", "tags", "groups.display"}
+var ofStrings = []string{
+	"text", "textExact", "ascii", "asciiExact", "key", "keyExact", "elsewhere", "name.family", "name.given", "place.city", "place.country",
+	"emails.value", "emails.type", "addresses.street", "addresses.zip", "tags", "groups.display",
+}
 
 // operandOf returns what to compare an attribute with.
 func (r random) operandOf(things []thing, path string) string {

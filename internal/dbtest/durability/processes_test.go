@@ -16,7 +16,7 @@ import (
 // time to the same groups and users is all there in the end, and nobody is ever
 // told to try again.
 func TestProcesses(t *testing.T) {
-	const long = 15 * time.Second
+	const long = 10 * time.Second
 	for _, tt := range []struct {
 		name      string
 		open      func(t *testing.T) database

@@ -2,6 +2,7 @@ package durability
 
 import (
 	"context"
+	"flag"
 	"testing"
 	"time"
 
@@ -42,9 +43,16 @@ func TestVersionsIsolation(t *testing.T) {
 }
 
 // contract checks the contract of a Store on one database, which is emptied before
-// each clause: to create one takes longer than most clauses do.
+// each clause: to create one takes longer than most clauses do. It is done as with
+// -short: a group of a hundred thousand is for one version and level.
 func contract(t *testing.T, dsn, driver string) {
 	t.Helper()
+	short := flag.Lookup("test.short").Value
+	was := short.String()
+	if err := short.Set("true"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = short.Set(was) }()               // as it could be set
 	dsn = withSetting(dsn, "deadlock_timeout", "100ms") // which is how long a deadlock takes
 	s, err := postgres(dsn).store(context.Background(), driver)
 	if err != nil {
