@@ -23,7 +23,7 @@ all_mods := $(modules) tools
 check: lint test race standalone
 
 test:
-	$(GO) test work
+	$(GO) test -timeout 30m work
 
 # A race shows in little as it does in much.
 race:

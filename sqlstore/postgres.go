@@ -52,17 +52,17 @@ func (p *postgres) Query(ctx context.Context, query string, args ...any) (engine
 }
 
 func (p *postgres) Exec(ctx context.Context, query string, args ...any) (int64, error) {
-	ctx, done := engine.Lingering(ctx)
-	defer done()
-	if p.stmts == nil {
-		return p.stmts.exec(ctx, p.db, query, args)
+	if within(ctx, p) {
+		return 0, errWithin
 	}
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
 		return 0, ended(ctx, err)
 	}
 	defer conn.Close() // as in queryOnce
-	return (*statements)(nil).exec(ctx, conn, query, args)
+	lingering, done := engine.Lingering(ctx)
+	defer done()
+	return (*statements)(nil).exec(lingering, conn, query, args)
 }
 
 // queryOnce is for a statement that writes. Where a driver says that a connection
@@ -93,10 +93,18 @@ func (r rowsAside) Close() error {
 }
 
 func (p *postgres) InTx(ctx context.Context, fn func(ctx context.Context, tx engine.Querier) error) error {
+	if within(ctx, p) {
+		return errWithin
+	}
+	defer p.stmts.catchUp(ctx)
+	conn, err := p.db.Conn(ctx)
+	if err != nil {
+		return ended(ctx, err)
+	}
+	defer conn.Close()
 	lingering, done := engine.Lingering(ctx) // or a commit might be left half-way
 	defer done()
-	defer p.stmts.catchUp(ctx)
-	tx, err := p.db.BeginTx(lingering, nil)
+	tx, err := conn.BeginTx(lingering, nil)
 	if err != nil {
 		return ended(ctx, err)
 	}

@@ -83,6 +83,9 @@ func (s *sqlite) Close() error {
 // Query reads what is committed. Who reads and who writes do not wait for each
 // other.
 func (s *sqlite) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	if !s.keep && within(ctx, s) {
+		return nil, errWithin // the only connection is the transaction's
+	}
 	r, err := s.reads.query(ctx, s.db, query, args)
 	if err != nil {
 		return nil, err
@@ -104,8 +107,11 @@ func (s *sqlite) Exec(ctx context.Context, query string, args ...any) (affected 
 	return affected, err
 }
 
-// errWithin is reported where a write would wait for itself.
-var errWithin = errors.New("sqlstore: a transaction is running in this context: write with the Store, or the Tx, that it gave")
+// errWithin is reported where a call would wait for its own transaction.
+var errWithin = errors.New("sqlstore: a transaction is running in this context: use the Store, or the Tx, that it gave")
+
+// errOver is reported to who keeps the Store of a transaction.
+var errOver = errors.New("sqlstore: the transaction is over")
 
 func (s *sqlite) InTx(ctx context.Context, fn func(ctx context.Context, tx engine.Querier) error) error {
 	if within(ctx, s) {
@@ -125,6 +131,7 @@ func (s *sqlite) turn(ctx context.Context, g *group, fn func(ctx context.Context
 		return err
 	}
 	q := &sqliteTurn{tx: tx}
+	defer func() { q.broken = errOver }() // what is written later would be in others' turns
 	kept := false
 	defer func() {
 		if kept {

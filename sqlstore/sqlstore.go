@@ -66,6 +66,7 @@ type Options struct {
 type Store struct {
 	engine *engine.Store
 	db     engine.DB
+	steps  []engine.Migration
 	close  func() error
 }
 
@@ -93,7 +94,7 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error
 		_ = closeDB() // the first error says more
 		return nil, err
 	}
-	return &Store{engine: engine.New(over, d, o.Now), db: over, close: closeDB}, nil
+	return &Store{engine: engine.New(over, d, o.Now), db: over, steps: steps, close: closeDB}, nil
 }
 
 func database(ctx context.Context, db *sql.DB, d Dialect, o Options) (engine.DB, func() error, error) {
@@ -112,14 +113,13 @@ func database(ctx context.Context, db *sql.DB, d Dialect, o Options) (engine.DB,
 }
 
 // Close ends what the Store does in the background and gives its connections back.
-// Calls that are under way are waited for, and later ones fail.
+// In SQLite it waits for the writes that are under way, and later ones fail.
 func (s *Store) Close() error { return s.close() }
 
 // Ping reports whether the database answers and has the schema that the Store
 // needs: for health checks.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := engine.Version(ctx, s.db)
-	return engine.Explain(err)
+	return engine.Check(ctx, s.db, s.steps)
 }
 
 // Create implements scim.Store.

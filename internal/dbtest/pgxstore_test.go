@@ -28,10 +28,14 @@ func onPgx(mode pgx.QueryExecMode) opened {
 	}
 }
 
-func TestStoreOnPgx(t *testing.T) { storetest.Run(t, onPgx(pgx.QueryExecModeCacheStatement)) }
+func TestStoreOnPgx(t *testing.T) {
+	brief(t, func() { storetest.Run(t, onPgx(pgx.QueryExecModeCacheStatement)) })
+}
 
 // As behind a pooler that gives each transaction another connection.
-func TestStoreOnPgxUnprepared(t *testing.T) { storetest.Run(t, onPgx(pgx.QueryExecModeExec)) }
+func TestStoreOnPgxUnprepared(t *testing.T) {
+	brief(t, func() { storetest.Run(t, onPgx(pgx.QueryExecModeExec)) })
+}
 
 func TestEndToEndOnPgx(t *testing.T) { storetest.EndToEnd(t, onPgx(pgx.QueryExecModeCacheStatement)) }
 
@@ -40,7 +44,6 @@ type pgxStore struct {
 	store *pgxstore.Store
 	pool  *pgxpool.Pool
 	wire  *wire
-	asks  *atomic.Int64 // for connections
 	dsn   string
 }
 
@@ -51,13 +54,12 @@ func overPgx(t testing.TB, dsn string, configure func(*pgxpool.Config)) pgxStore
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := pgxStore{wire: new(wire), asks: new(atomic.Int64), dsn: dsn}
+	s := pgxStore{wire: new(wire), dsn: dsn}
 	dial := config.ConnConfig.DialFunc
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		return &wireConn{conn, s.wire}, err
 	}
-	config.ConnConfig.Tracer = acquisitions{s.asks}
 	configure(config)
 	if s.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		t.Fatal(err)
@@ -103,19 +105,6 @@ func (w *wireConn) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// acquisitions counts those who ask a pool for a connection.
-type acquisitions struct{ asks *atomic.Int64 }
-
-func (a acquisitions) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
-	a.asks.Add(1)
-	return ctx
-}
-func (acquisitions) TraceAcquireEnd(context.Context, *pgxpool.Pool, pgxpool.TraceAcquireEndData) {}
-func (acquisitions) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	return ctx
-}
-func (acquisitions) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // people makes the changes that tests of a Store of pgx write.
 type people struct {
@@ -273,218 +262,6 @@ func TestPgxTrips(t *testing.T) {
 	}
 }
 
-// Those who wait for a connection to write one statement share one, and a
-// transaction.
-func TestPgxGroups(t *testing.T) {
-	ctx := context.Background()
-	s := overPgx(t, Postgres(t), func(c *pgxpool.Config) { c.MaxConns = 1 })
-	p := newPeople(t)
-	create := func(userName string) error {
-		_, err := s.store.Create(ctx, aUser, p.named(userName, "", userName+"@example.com"))
-		return err
-	}
-	if err := create("first"); err != nil { // prepares the statement
-		t.Fatal(err)
-	}
-	together := func(names ...string) (errs []error, trips int) {
-		t.Helper()
-		free := s.occupy(t)
-		errs = make([]error, len(names))
-		var all sync.WaitGroup
-		asked := s.asks.Load()
-		for i, name := range names {
-			all.Go(func() { errs[i] = create(name) })
-		}
-		s.await(t, asked+min(int64(len(names)), mostSenders))
-		trips = s.wire.in(func() {
-			free()
-			all.Wait()
-		})
-		return errs, trips
-	}
-	// Whether all have come when the connection is free depends on the machine too.
-	var names []string
-	fewest := 1000
-	for round := 0; fewest > 1 && round < 20; round++ {
-		names = nil
-		for i := range 20 {
-			names = append(names, fmt.Sprintf("user%d-%d", round, i))
-		}
-		errs, trips := together(names...)
-		if err := errors.Join(errs...); err != nil {
-			t.Fatalf("Creates of 20 users at once: %v", err)
-		}
-		fewest = min(fewest, trips)
-	}
-	if fewest != 1 {
-		t.Errorf("Creates of 20 users at once: %d trips at the least, want 1", fewest)
-	}
-	for _, name := range names {
-		if err := create(name); !errors.Is(err, scim.ErrUniqueness) {
-			t.Errorf("Create of %s, who was created in a group: error %v, want ErrUniqueness", name, err)
-		}
-	}
-
-	errs, _ := together("same", "SAME", "Same", "other", "first")
-	made := 0
-	for _, err := range errs[:3] {
-		switch {
-		case err == nil:
-			made++
-		case !errors.Is(err, scim.ErrUniqueness):
-			t.Errorf("Creates of one userName in a group: error %v, want ErrUniqueness", err)
-		}
-	}
-	if made != 1 {
-		t.Errorf("Creates of one userName in a group: %d were made, want 1", made)
-	}
-	if errs[3] != nil {
-		t.Errorf("Create of another userName in the group: %v", errs[3])
-	}
-	if !errors.Is(errs[4], scim.ErrUniqueness) {
-		t.Errorf("Create in a group of a userName that is taken: error %v, want ErrUniqueness", errs[4])
-	}
-}
-
-// occupy takes all connections of the pool until free is called.
-func (s pgxStore) occupy(t *testing.T) (free func()) {
-	t.Helper()
-	var taken []*pgxpool.Conn
-	for range s.pool.Config().MaxConns {
-		conn, err := s.pool.Acquire(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		taken = append(taken, conn)
-	}
-	return sync.OnceFunc(func() {
-		for _, conn := range taken {
-			conn.Release()
-		}
-	})
-}
-
-// mostSenders is how many ask for a connection at a time to write one statement, or
-// others' too.
-const mostSenders = 8
-
-// await waits until a connection has been asked for so many times.
-func (s pgxStore) await(t *testing.T, asks int64) {
-	t.Helper()
-	for start := time.Now(); s.asks.Load() < asks; time.Sleep(time.Millisecond) {
-		if time.Since(start) > time.Minute {
-			t.Fatalf("a connection was asked for %d times, want %d", s.asks.Load(), asks)
-		}
-	}
-}
-
-// Who has to wait for a lock keeps nobody waiting.
-func TestPgxGroupsWaitForNobody(t *testing.T) {
-	for _, row := range []struct {
-		name     string
-		together bool
-	}{
-		{"those who wait are sent together with others", true},
-		{"those who wait are sent one by one", false},
-	} {
-		t.Run(row.name, func(t *testing.T) { waitsForNobody(t, row.together) })
-	}
-}
-
-func waitsForNobody(t *testing.T, together bool) {
-	ctx := context.Background()
-	s := overPgx(t, Postgres(t), func(c *pgxpool.Config) { c.MaxConns = 12 })
-	elsewhere := overPgx(t, s.dsn, func(c *pgxpool.Config) { c.MaxConns = 2 })
-	p := newPeople(t)
-	create := func(ctx context.Context, store scim.Store, userName string) error {
-		_, err := store.Create(ctx, aUser, p.named(userName, "", ""))
-		return err
-	}
-	locked := func() (n int) {
-		if err := elsewhere.pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	blocked, others := make([]error, mostSenders), make([]error, 20)
-	var waiting, free sync.WaitGroup
-	err := elsewhere.store.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
-		if err := create(ctx, tx, "taken"); err != nil {
-			return err
-		}
-		release := func() {}
-		if together {
-			release = s.occupy(t)
-		}
-		asked := s.asks.Load()
-		for i := range blocked {
-			waiting.Go(func() { blocked[i] = create(context.Background(), s.store, "taken") })
-			for !together && locked() <= i {
-				time.Sleep(time.Millisecond)
-			}
-		}
-		for i := range others {
-			free.Go(func() { others[i] = create(context.Background(), s.store, fmt.Sprint("user", i)) })
-		}
-		if together {
-			s.await(t, asked+mostSenders)
-		}
-		release()
-		done := make(chan struct{})
-		go func() { free.Wait(); close(done) }()
-		select {
-		case <-done:
-			return nil
-		case <-time.After(30 * time.Second):
-			return errors.New("Creates wait for others, and these for this transaction")
-		}
-	})
-	waiting.Wait()
-	free.Wait()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(others...); err != nil {
-		t.Errorf("Creates beside those that wait: %v", err)
-	}
-	for _, err := range blocked {
-		if !errors.Is(err, scim.ErrUniqueness) {
-			t.Errorf("Create that waits for a transaction with its userName: error %v, want ErrUniqueness", err)
-		}
-	}
-}
-
-// Who gives up while waiting for a connection writes nothing.
-func TestPgxGroupsCancelled(t *testing.T) {
-	s := overPgx(t, Postgres(t), func(c *pgxpool.Config) { c.MaxConns = 1 })
-	p := newPeople(t)
-	free := s.occupy(t)
-	asked := s.asks.Load()
-	create := func(ctx context.Context, userName string) error {
-		_, err := s.store.Create(ctx, aUser, p.named(userName, "", ""))
-		return err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var given, kept error
-	var one, other sync.WaitGroup
-	one.Go(func() { given = create(ctx, "given up") })
-	other.Go(func() { kept = create(context.Background(), "kept") })
-	s.await(t, asked+2)
-	cancel()
-	one.Wait() // while no connection is free
-	free()
-	other.Wait()
-	if !errors.Is(given, context.Canceled) {
-		t.Errorf("Create that was cancelled while it waited: error %v, want context.Canceled", given)
-	}
-	if kept != nil {
-		t.Errorf("Create beside it: %v", kept)
-	}
-	if err := create(context.Background(), "given up"); err != nil {
-		t.Errorf("Create of the userName of the cancelled one: %v", err)
-	}
-}
-
 // When the answer to a COMMIT is lost, nobody knows whether it was made: it is
 // reported and not done again.
 func TestPgxLostAnswers(t *testing.T) {
@@ -527,13 +304,12 @@ func TestPgxLostAnswers(t *testing.T) {
 	}
 
 	free := s.occupy(t)
-	asked := s.asks.Load()
 	errs := make([]error, 3)
 	var all sync.WaitGroup
 	for i := range errs {
 		all.Go(func() { _, errs[i] = s.store.Create(ctx, aUser, p.named(fmt.Sprint("user", i), "", "")) })
 	}
-	s.await(t, asked+int64(len(errs)))
+	awaitCallers(t, len(errs))
 	lose(2) // behind the preparation of BEGIN and COMMIT
 	free()
 	all.Wait()

@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"context"
+	"flag"
 	"testing"
 
 	"github.com/usherkit/scim"
@@ -45,7 +46,22 @@ func onPostgres(driver string) opened {
 
 func TestStoreOnSQLite(t *testing.T)        { storetest.Run(t, onSQLite) }
 func TestStoreOnPostgresByPgx(t *testing.T) { storetest.Run(t, onPostgres(DriverPGX)) }
-func TestStoreOnPostgresByPq(t *testing.T)  { storetest.Run(t, onPostgres(DriverPQ)) }
+
+func TestStoreOnPostgresByPq(t *testing.T) {
+	brief(t, func() { storetest.Run(t, onPostgres(DriverPQ)) })
+}
+
+// brief runs a suite with less, as -short does: much of what it does with much is
+// done by another test already.
+func brief(t *testing.T, suite func()) {
+	t.Helper()
+	short := flag.Lookup("test.short").Value.String()
+	if err := flag.Set("test.short", "true"); err != nil {
+		t.Fatal(err)
+	}
+	defer flag.Set("test.short", short)
+	suite()
+}
 
 // What is stored is there when the Store is opened again.
 func TestReopens(t *testing.T) {

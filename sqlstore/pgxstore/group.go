@@ -14,10 +14,10 @@ import (
 	"github.com/usherkit/scim/sqlstore/internal/engine"
 )
 
-// writers are those who write one statement each. A few send at a time, each what
-// all who wait then would: these statements are sent together and share a
-// transaction, so that one sync of the disk pays for all of them. Who is alone
-// waits for nobody.
+// writers are those who write one statement each. A few send at a time; who comes
+// then waits, and a sender takes along what those who wait would send: it is sent
+// together and shares a transaction, so that one sync of the disk pays for all of
+// it. While they are few, nobody waits for another.
 type writers struct {
 	pool    *pgxpool.Pool
 	senders chan struct{} // as many as may send at a time
@@ -31,7 +31,7 @@ type write struct {
 	query string
 	args  []any
 
-	done     chan struct{}
+	done     chan struct{} // of one that waits
 	affected int64
 	err      error
 	apart    bool // nothing came of it because of others: it is to be executed by itself
@@ -47,18 +47,14 @@ const (
 )
 
 func newWriters(pool *pgxpool.Pool) writers {
-	return writers{pool: pool, senders: make(chan struct{}, maxSenders)}
+	return writers{pool: pool, senders: make(chan struct{}, min(maxSenders, pool.Config().MaxConns))}
 }
 
 func (o *writers) exec(ctx context.Context, query string, args []any) (int64, error) {
-	w := &write{query: query, args: args, done: make(chan struct{})}
-	o.mu.Lock()
-	o.waiting = append(o.waiting, w)
-	o.mu.Unlock()
-	if err := o.turn(ctx, w); err != nil && o.withdraw(w) {
+	w := &write{query: query, args: args}
+	if err := o.turn(ctx, w); err != nil {
 		return 0, ended(ctx, err)
 	}
-	<-w.done
 	if !w.apart {
 		return w.affected, w.err
 	}
@@ -68,35 +64,60 @@ func (o *writers) exec(ctx context.Context, query string, args []any) (int64, er
 	return tag.RowsAffected(), ended(ctx, err)
 }
 
-// turn waits until w is sent, by somebody else or by itself. After an error it may
-// not have been.
+// turn sends w or waits until somebody else has. If it reports an error, w was not
+// sent.
 func (o *writers) turn(ctx context.Context, w *write) error {
 	select {
 	case o.senders <- struct{}{}:
-		defer func() { <-o.senders }()
+		defer o.leave()
+		return o.lead(ctx, w)
 	default:
-		late := time.NewTimer(long)
-		defer late.Stop()
+	}
+	o.join(w)
+	late := time.NewTicker(long)
+	defer late.Stop()
+	for {
 		select {
-		case o.senders <- struct{}{}:
-			defer func() { <-o.senders }()
-		case <-late.C:
 		case <-w.done:
 			return nil
+		case o.senders <- struct{}{}:
+			if o.withdraw(w) {
+				defer o.leave()
+				return o.lead(ctx, w)
+			}
+			o.leave()
+			<-w.done
+			return nil
+		case <-late.C:
+			if o.free() && o.withdraw(w) {
+				return o.lead(ctx, w)
+			}
 		case <-ctx.Done():
-			return ctx.Err()
+			if o.withdraw(w) {
+				return ctx.Err()
+			}
+			<-w.done
+			return nil
 		}
 	}
-	conn, err := o.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	o.send(ctx, conn, o.take(w))
-	return nil
 }
 
-// withdraw takes a statement back, unless somebody is sending it.
+// free reports whether there is a connection for another sender.
+func (o *writers) free() bool {
+	s := o.pool.Stat()
+	return s.AcquiredConns() < s.MaxConns()
+}
+
+func (o *writers) leave() { <-o.senders }
+
+func (o *writers) join(w *write) {
+	w.done = make(chan struct{})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting = append(o.waiting, w)
+}
+
+// withdraw takes w back, unless a sender has taken it along.
 func (o *writers) withdraw(w *write) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -107,40 +128,39 @@ func (o *writers) withdraw(w *write) bool {
 	return at >= 0
 }
 
-// take returns what whoever came to send w is to send: nothing, if somebody else
-// sends that.
-func (o *writers) take(w *write) []*write {
+// take returns those who are to be taken along.
+func (o *writers) take() []*write {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at := slices.Index(o.waiting, w)
-	if at < 0 {
-		return nil
-	}
-	from := max(at+1-maxGroup, 0)
-	to := min(from+maxGroup, len(o.waiting))
-	group := slices.Clone(o.waiting[from:to])
-	o.waiting = slices.Delete(o.waiting, from, to)
+	n := min(len(o.waiting), maxGroup-1)
+	group := slices.Clone(o.waiting[:n])
+	o.waiting = slices.Delete(o.waiting, 0, n)
 	return group
 }
 
-// send executes statements and tells those who wait for them.
-func (o *writers) send(ctx context.Context, conn *pgxpool.Conn, group []*write) {
+// lead sends w, and what others wait for when there is a connection.
+func (o *writers) lead(ctx context.Context, w *write) error {
+	conn, err := o.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
 	ctx, done := engine.Lingering(ctx)
 	defer done()
-	switch len(group) {
-	case 0:
-	case 1:
-		w := group[0]
+	others := o.take()
+	if len(others) == 0 {
 		tag, err := conn.Exec(ctx, w.query, w.args...)
 		w.affected, w.err = tag.RowsAffected(), ended(ctx, err)
-	default:
-		if err := together(ctx, conn.Conn(), group); err != nil {
-			failed(ctx, conn.Conn(), group, err)
-		}
+		return nil
 	}
-	for _, w := range group {
+	group := append(others, w)
+	if err := together(ctx, conn.Conn(), group); err != nil {
+		failed(ctx, conn.Conn(), group, err)
+	}
+	for _, w := range others {
 		close(w.done)
 	}
+	return nil
 }
 
 // together executes statements in one transaction and in one trip.

@@ -80,8 +80,11 @@ func (s *Store) Close() error { return nil }
 // Ping reports whether the database answers and has the schema that the Store
 // needs: for health checks.
 func (s *Store) Ping(ctx context.Context) error {
-	_, err := engine.Version(ctx, s.db)
-	return engine.Explain(err)
+	steps, err := steps()
+	if err != nil {
+		return err
+	}
+	return engine.Check(ctx, s.db, steps)
 }
 
 // Create implements scim.Store.

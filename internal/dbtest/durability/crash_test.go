@@ -45,10 +45,8 @@ func TestCrashOfProcesses(t *testing.T) {
 				time.Sleep(rand.N(200 * time.Millisecond))
 				e.kill()
 			}
-			if len(dead) == 2 {
-				r.ended(t)
-			}
 			for _, i := range dead {
+				r.ended(t, endpoints[i])
 				endpoints[i] = start(t, d, round+i)
 			}
 			r.use(endpoints...)
@@ -72,7 +70,7 @@ func TestCrashOfMigration(t *testing.T) {
 				time.Sleep(usual/4 + rand.N(usual))
 				e.kill()
 				r := newTrial(t, d, map[string]int{plain: 1})
-				r.ended(t)
+				r.ended(t, e)
 				r.use(start(t, d, round+1))
 				r.setUp(t)
 				r.check(t)

@@ -3,6 +3,7 @@ package durability
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -220,6 +221,7 @@ func types() (user, group *scim.ResourceType, err error) {
 
 // An endpoint is a process that serves.
 type endpoint struct {
+	name   string // by which a PostgreSQL server knows its connections
 	cmd    *exec.Cmd
 	input  io.Closer
 	log    string // the file of its standard error
@@ -236,8 +238,8 @@ func launch(t *testing.T, d database, turn int) *endpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &endpoint{cmd: exec.Command(os.Args[0]), log: filepath.Join(t.TempDir(), "log")}
-	e.cmd.Env = append(os.Environ(), endpointVariable+"="+string(config))
+	e := &endpoint{name: rand.Text(), cmd: exec.Command(os.Args[0]), log: filepath.Join(t.TempDir(), "log")}
+	e.cmd.Env = append(os.Environ(), endpointVariable+"="+string(config), "PGAPPNAME="+e.name)
 	log, err := os.Create(e.log)
 	if err != nil {
 		t.Fatal(err)
@@ -256,21 +258,19 @@ func launch(t *testing.T, d database, turn int) *endpoint {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("an endpoint's log:\n%s", e.logTail())
+		if log := e.logTail(); t.Failed() && log != "" {
+			t.Logf("an endpoint's log:\n%s", log)
 		}
 		e.kill()
 	})
 	return e
 }
 
-var errEnded = errors.New("the endpoint's process ended before it served")
-
 // ready waits until the endpoint serves.
 func (e *endpoint) ready() error {
 	address, err := e.output.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("%w: %s", errEnded, e.logTail())
+		return errors.New("the endpoint's process ended before it served: " + e.logTail())
 	}
 	e.url = "http://" + strings.TrimSpace(address)
 	return nil

@@ -105,15 +105,15 @@ func (r *trial) everyoneAnswered(t *testing.T) {
 	}
 }
 
-// ended waits until the server has ended what killed processes had begun.
-func (r *trial) ended(t *testing.T) {
+// ended waits until the server has ended what a killed process had begun.
+func (r *trial) ended(t *testing.T, e *endpoint) {
 	t.Helper()
 	if r.dialect() == sqlstore.SQLite {
 		return
 	}
-	const others = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-	for start := time.Now(); len(texts(t, r.db, others)) > 0; time.Sleep(5 * time.Millisecond) {
-		if time.Since(start) > patience {
+	connections := "SELECT pid::text FROM pg_stat_activity WHERE application_name = '" + e.name + "'"
+	for begun := time.Now(); len(texts(t, r.db, connections)) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Since(begun) > patience {
 			t.Fatal("connections outlive their process")
 		}
 	}

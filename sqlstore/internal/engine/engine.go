@@ -78,7 +78,10 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 			}
 			its = nil
 			return s.db.InTx(ctx, func(ctx context.Context, tx Querier) error {
-				its = fn(ctx, &Store{root: s.root, tx: tx, seen: &seen{locks: try > 1}})
+				seen := &seen{locks: try > 1}
+				if its = fn(ctx, &Store{root: s.root, tx: tx, seen: seen}); its == nil {
+					its = seen.again
+				}
 				return its
 			})
 		})

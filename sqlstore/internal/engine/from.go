@@ -43,6 +43,10 @@ func (l *lookup) driven(ids string) string {
 	return " FROM (" + ids + ") x, LATERAL (SELECT * FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND r.id = x.id OFFSET 0) r WHERE "
 }
 
+// mostAlternatives is how many are looked up first: SQLite takes 500 at the most,
+// and to plan one takes its time.
+const mostAlternatives = 100
+
 // A lookup is what a filter asks to be equal to something, as far as an index
 // leads from there.
 type lookup struct {
@@ -66,6 +70,9 @@ func (l *lookup) ids(f scim.Filter) (sql string, ok bool) {
 			}
 		}
 	case scim.Or:
+		if len(f) > mostAlternatives {
+			return "", false
+		}
 		all := make([]string, len(f))
 		for i, g := range f {
 			if all[i], ok = l.ids(g); !ok {

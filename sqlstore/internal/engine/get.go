@@ -31,7 +31,7 @@ func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim
 	if !found {
 		return nil, scim.ErrNotFound
 	}
-	s.seen.note(&r)
+	s.seen.read(&r)
 	return s.project(ctx, &r, p, groups)
 }
 

@@ -65,7 +65,7 @@ func (s *Store) read(ctx context.Context, q scim.Query, base string, rows sqlfil
 		} else {
 			resource.Groups = &groupsOf{set{ctx, s, r.tenant, r.id}}
 		}
-		s.seen.note(&r)
+		s.seen.read(&r)
 		found = append(found, resource)
 		return nil
 	}, query+base+rows.String(), rows.Args...)

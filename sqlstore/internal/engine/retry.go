@@ -97,7 +97,11 @@ func take(ctx context.Context, turn chan struct{}) (done func()) {
 // failed makes what the database says fit for a client, where it can do something
 // about it; what a retry would help with stays what it is inside a transaction.
 func (s *Store) failed(err error) error {
-	if err == nil || s.tx != nil && passes(err) {
+	if err == nil {
+		return nil
+	}
+	if s.tx != nil && passes(err) {
+		s.seen.again = err // whatever the function in the transaction makes of it
 		return err
 	}
 	return Explain(err)
@@ -109,9 +113,21 @@ func (s *Store) failed(err error) error {
 type seen struct {
 	locks     bool
 	revisions map[scim.Ref]int64
+	again     error // why all of the transaction has to be done again, if it has
 }
 
-func (t *seen) note(r *row) {
+// read notes what was read, if it was for the first time.
+func (t *seen) read(r *row) {
+	if t == nil {
+		return
+	}
+	if _, ok := t.revisions[r.ref()]; !ok {
+		t.wrote(r)
+	}
+}
+
+// wrote notes what the transaction itself has written.
+func (t *seen) wrote(r *row) {
 	if t == nil {
 		return
 	}

@@ -51,8 +51,13 @@ func Lost(err, undone error) error {
 // Classify returns the class of an error, wrapped or not. An error of the
 // context is Other.
 func Classify(err error) Class {
+	var dialed *net.OpError
 	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case err == nil:
+		return Other
+	case errors.As(err, &dialed) && dialed.Op == "dial", unconnected(err): // also where that took too long
+		return Unavailable
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Other
 	case errors.Is(err, ErrGroupLost):
 		return Retry

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"iter"
+	"maps"
 	"slices"
 
 	"github.com/usherkit/scim"
@@ -94,12 +96,12 @@ func (s *Store) update(ctx context.Context, tx Querier, ref scim.Ref, c scim.Cha
 	if same(was.userName, next.userName) {
 		err = queue(ctx, tx, s.sql.Update, written...)
 	} else if _, err = tx.Exec(ctx, s.sql.Update, written...); err != nil && Classify(err) == Unique {
-		err = &scim.Error{Kind: scim.ErrUniqueness, Detail: "userName is already in use", Err: err} // since it was seen to be available
+		err = errAgain // another has taken the name since it was seen to be available
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.seen.note(&next)
+	s.seen.wrote(&next)
 	u.Resource, err = next.resource()
 	return u, err
 }
@@ -119,7 +121,7 @@ func (s *Store) lock(ctx context.Context, tx Querier, query string, ref scim.Ref
 		return nil, scim.ErrNotFound
 	case version != 0 && version != r.revision:
 		return nil, scim.ErrVersion
-	case s.seen.changed(r):
+	case version == 0 && s.seen.changed(r):
 		return nil, errAgain
 	}
 	return r, nil
@@ -218,10 +220,17 @@ func (s *Store) lockGroups(ctx context.Context, tx Querier, ref scim.Ref) error 
 	return nil
 }
 
-func byType(members []scim.Member) map[string][]string {
+// byType yields the ids of members of one type after the other, in order.
+func byType(members []scim.Member) iter.Seq2[string, []string] {
 	ids := map[string][]string{}
 	for _, m := range members {
 		ids[m.Type] = append(ids[m.Type], m.ID)
 	}
-	return ids
+	return func(yield func(string, []string) bool) {
+		for _, typ := range slices.Sorted(maps.Keys(ids)) {
+			if !yield(typ, ids[typ]) {
+				return
+			}
+		}
+	}
 }
