@@ -70,7 +70,7 @@ func (s *Store) querier() Querier {
 // InTx implements scim.Transactor. Within a transaction it is a savepoint.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
 	if s.tx == nil {
-		var its error // fn's own, which is not the database's to explain
+		var its error // fn's own, which is explained only if a database has said it
 		err := s.retry(ctx, func(try int) error {
 			ctx := ctx
 			if try > 1 {
@@ -85,7 +85,7 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 				return its
 			})
 		})
-		if its != nil && !passes(its) && !errors.Is(err, ErrLost) {
+		if its != nil && !passes(its) && !said(err) {
 			return its
 		}
 		return err

@@ -52,8 +52,11 @@ func Lost(err, undone error) error {
 // context is Other.
 func Classify(err error) Class {
 	var dialed *net.OpError
+	var request *url.Error
 	switch {
 	case err == nil:
+		return Other
+	case errors.As(err, &request): // of a hook's, or a DSN that is none
 		return Other
 	case errors.As(err, &dialed) && dialed.Op == "dial", unconnected(err): // also where that took too long
 		return Unavailable
@@ -69,6 +72,13 @@ func Classify(err error) Class {
 	return classOfCause(err)
 }
 
+// said reports whether an error is what a database has answered, or that it does
+// not any more.
+func said(err error) bool {
+	_, ok := resultCode(err)
+	return ok || sqlState(err) != "" || errors.Is(err, ErrLost)
+}
+
 func classOfCause(err error) Class {
 	if state := sqlState(err); state != "" {
 		return classOfState(state)
@@ -77,11 +87,8 @@ func classOfCause(err error) Class {
 		return classOfCode(code, err)
 	}
 	var network net.Error
-	var request *url.Error
 	var unsent interface{ SafeToRetry() bool } // of pgx, as where a connection is found closed
 	switch {
-	case errors.As(err, &request): // a net.Error too, but of a hook's, or a DSN that is none
-		return Other
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed),
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.As(err, &network), errors.As(err, &unsent) && unsent.SafeToRetry(), unconnected(err),
