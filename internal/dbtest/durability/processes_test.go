@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -91,4 +92,25 @@ func withSetting(dsn, name, value string) string {
 	query.Set(name, value)
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // a plus is one to libpq and pgx
 	return u.String()
+}
+
+// Many who find no tables create them at the same time, and each finds them then.
+func TestProcessesMigrate(t *testing.T) {
+	for range of(20) {
+		d := newPostgres(t)
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				s, err := d.store(t.Context(), d.Drivers[i%len(d.Drivers)])
+				if err != nil {
+					t.Errorf("by %s: %v", d.Drivers[i%len(d.Drivers)], err)
+					return
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
 }

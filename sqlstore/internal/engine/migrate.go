@@ -91,10 +91,12 @@ func Migrate(ctx context.Context, db DB, d sqlfilter.Dialect, list []Migration) 
 		return Explain(err)
 	}
 	if err != nil {
-		// PostgreSQL lets two that create one table at once collide in its catalogue.
+		// PostgreSQL lets two that create one table at once collide in its catalogue,
+		// at the table, at its type or at an index of the catalogue's own.
 		err = s.retry(ctx, func(int) error {
 			_, err := db.Exec(ctx, createVersions)
-			if Classify(err) == Unique {
+			switch state := sqlState(err); {
+			case Classify(err) == Unique, state == "42P07", state == "42710": // duplicate_table, duplicate_object
 				return errAgain
 			}
 			return err
