@@ -29,6 +29,7 @@ type statements struct {
 	Delete                 string
 	ColumnTaken            [3]string // the id that has the value $3, for each of keyColumns
 	AddMembers             string    // $3 the group, $4 its members as [[id, type], ...]
+	RemoveMember           string    // $3 its id
 	RemoveMembers          string    // $3 the ids as JSON
 	KeepMembers            string
 	ClearMembers, Leave    string
@@ -90,6 +91,7 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 
 		AddMembers: "INSERT INTO scim_member (tenant_id, group_type, group_id, member_id, member_type) SELECT $1, $2, $3, " +
 			part("0") + ", " + part("1") + " FROM " + pairs("$4") + " WHERE true ON CONFLICT DO NOTHING RETURNING member_id, member_type",
+		RemoveMember:  "DELETE FROM scim_member WHERE tenant_id = $1 AND group_id = $2 AND member_id = $3 RETURNING member_id, member_type",
 		RemoveMembers: "DELETE FROM scim_member WHERE tenant_id = $1 AND group_id = $2 AND member_id IN " + items("$3") + " RETURNING member_id, member_type",
 		KeepMembers:   "DELETE FROM scim_member WHERE tenant_id = $1 AND group_id = $2 AND member_id NOT IN " + items("$3") + " RETURNING member_id, member_type",
 		ClearMembers:  "DELETE FROM scim_member WHERE tenant_id = $1 AND group_id = $2",
