@@ -3,9 +3,10 @@
 // machine that the database was on. It has tests only.
 //
 // Endpoints run in processes of their own (process_test.go), so that they can be
-// killed and that there can be several. Clients (client_test.go) send them requests
-// over HTTP and keep a record of what was acknowledged, and what is in the
-// database's tables afterwards must be that record (directory_test.go).
+// killed and that there can be several. Clients (client_test.go, operations_test.go)
+// send them requests over HTTP and keep a record of what was acknowledged, and what
+// is in the database's tables afterwards must be that record (directory_test.go).
+// Single failures of a PostgreSQL server are made by a proxy (proxy_test.go).
 package durability
 
 import (
