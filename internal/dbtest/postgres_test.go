@@ -68,12 +68,12 @@ func TestPostgresOptions(t *testing.T) {
 		o    PostgresOptions
 		want string
 	}{
-		{"default", PostgresOptions{}, "dynamic_shared_memory_type = 'mmap'\nfsync = 'off'\nfull_page_writes = 'off'\nlisten_addresses = ''\nmax_connections = '200'\n"},
-		{"durable", PostgresOptions{Durable: true}, "dynamic_shared_memory_type = 'mmap'\nlisten_addresses = ''\nmax_connections = '200'\n"},
+		{"default", PostgresOptions{}, "deadlock_timeout = '100ms'\ndynamic_shared_memory_type = 'mmap'\nfsync = 'off'\nfull_page_writes = 'off'\nlisten_addresses = ''\nmax_connections = '200'\n"},
+		{"durable", PostgresOptions{Durable: true}, "deadlock_timeout = '100ms'\ndynamic_shared_memory_type = 'mmap'\nlisten_addresses = ''\nmax_connections = '200'\n"},
 		{
 			"settings",
 			PostgresOptions{Durable: true, Settings: map[string]string{"max_connections": "9", "cluster_name": "it's"}},
-			"cluster_name = 'it''s'\ndynamic_shared_memory_type = 'mmap'\nlisten_addresses = ''\nmax_connections = '9'\n",
+			"cluster_name = 'it''s'\ndeadlock_timeout = '100ms'\ndynamic_shared_memory_type = 'mmap'\nlisten_addresses = ''\nmax_connections = '9'\n",
 		},
 	} {
 		if got := tt.o.conf(); got != tt.want {
