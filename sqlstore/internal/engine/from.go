@@ -22,14 +22,18 @@ func (s *Store) from(q scim.Query) (base string, args []any) {
 		}
 	}
 	l := lookup{dialect: s.dialect, args: args}
+	sorted := -1
+	if p := q.Sort.Path(); p.Indexed() {
+		sorted = columnOf(keyOf(p))
+	}
 	_, alternatives := q.Filter.(scim.Or)
-	if s.dialect == sqlfilter.PostgreSQL || alternatives { // SQLite needs no help with one condition
+	if s.dialect == sqlfilter.PostgreSQL || alternatives || sorted >= 0 { // SQLite needs no help with one condition
 		if ids, ok := l.ids(q.Filter); ok {
 			return l.driven(ids), l.args
 		}
 	}
-	if p := q.Sort.Path(); p.Indexed() && columnOf(keyOf(p)) >= 0 {
-		return s.sql.FromSorted, args
+	if sorted >= 0 {
+		return s.sql.FromSorted[sorted], args
 	}
 	return s.sql.From, args
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"reflect"
 	"regexp"
+	"strings"
 
 	"github.com/usherkit/scim/sqlfilter"
 )
@@ -11,13 +12,13 @@ import (
 // $2 a type in all of them, and $3 an id where there is one.
 type statements struct {
 	Get, GetWithGroups string
-	ForUpdate          string // what locks a resource to change it
-	Lock, LockKey      string // one resource, to change it or to delete it
-	Find               string // the ids and types of resources, $2 types and $3 ids as JSON
-	TypesOf            string // the types that the tenant has resources of
-	From               string // the resources of a type
-	FromKey            string // those with a value in one of keyColumns
-	FromSorted         string // in the order of one of keyColumns
+	ForUpdate          string    // what locks a resource to change it
+	Lock, LockKey      string    // one resource, to change it or to delete it
+	Find               string    // the ids and types of resources, $2 types and $3 ids as JSON
+	TypesOf            string    // the types that the tenant has resources of
+	From               string    // the resources of a type
+	FromKey            string    // those with a value in one of keyColumns
+	FromSorted         [3]string // in the order of one of keyColumns
 
 	Insert, InsertWithKeys string
 	InsertKeys             string // $4 as in scim_resource.keys
@@ -105,9 +106,11 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 	}
 	s.Next = "SELECT r.tenant_id, " + columns + " FROM scim_resource r WHERE r.type = $1 AND (r.tenant_id, r.type, r.id) > ($2, $1, $3) ORDER BY r.tenant_id, r.type, r.id LIMIT $4"
 	s.From = " FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND "
-	s.FromKey, s.FromSorted = s.From, s.From
+	s.FromKey = s.From
 	s.ForUpdate, s.Lock, s.LockKey = forUpdate, s.Get+forUpdate, s.Get+forDelete
 	for i, c := range keyColumns {
+		// SQLite would rather sort all of a type, with statistics and without.
+		s.FromSorted[i] = " FROM scim_resource r INDEXED BY scim_resource_" + strings.TrimPrefix(c.column, "r.") + " WHERE r.tenant_id = $1 AND r.type = $2 AND "
 		s.ColumnTaken[i] = "SELECT r.id FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND " + c.column + " = $3"
 	}
 	if d == sqlfilter.PostgreSQL {
@@ -133,7 +136,9 @@ func (s *statements) fromLists() {
 	// has fewer resources than a page, and sorts them all. Of a CASE it believes that
 	// it is true of half of a tenant.
 	s.FromKey = " FROM scim_resource r WHERE r.tenant_id = $1 AND r.type || '' = $2 AND "
-	s.FromSorted = " FROM scim_resource r WHERE r.tenant_id = $1 AND CASE r.type WHEN $2 THEN TRUE END AND "
+	for i := range s.FromSorted {
+		s.FromSorted[i] = " FROM scim_resource r WHERE r.tenant_id = $1 AND CASE r.type WHEN $2 THEN TRUE END AND "
+	}
 	const each = "(SELECT $1::text AS tenant, $2::text AS of, " + list + " AS id OFFSET 0) x"
 	const its = "r.tenant_id = x.tenant AND r.type = x.of AND r.id = x.id"
 	s.Bump = "UPDATE scim_resource r SET revision = r.revision + 1, modified_ms = $4 FROM " + each + " WHERE " + its
