@@ -8,8 +8,9 @@ import (
 	"github.com/usherkit/scim/sqlfilter"
 )
 
-// statements are the texts of what is said to the database. $1 is the tenant and
-// $2 a type in all of them, and $3 an id where there is one.
+// statements are the texts of what is said to the database. $1 is the tenant, but
+// in Next; $2 is a type and $3 an id of it, or in those about members and groups alone,
+// $2 the id of the one that is asked about and $3 that of the other.
 type statements struct {
 	Get, GetWithGroups string
 	ForUpdate          string    // what locks a resource to change it
