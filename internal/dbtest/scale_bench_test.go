@@ -40,7 +40,7 @@ func (g ground) copy(b *testing.B, tenant, id string, from, n int) error {
 	numbered := func(column string) string { return "replace(r." + column + ", '" + someNumber + "', t.n)" }
 	copyOf := fmt.Sprintf("substr(r.id, 1, %d) || t.n", len(id)-len(someNumber))
 	where := ", " + numbers + " t WHERE r.tenant_id = " + g.bind(1) + " AND r.type = 'User' AND r.id = " + g.bind(2)
-	tx, err := g.db.BeginTx(b.Context(), nil)
+	tx, err := g.other.BeginTx(b.Context(), nil)
 	if err != nil {
 		return err
 	}

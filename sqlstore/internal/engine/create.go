@@ -39,6 +39,7 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	if err != nil {
 		return nil, err
 	}
+	s.grew(ctx, 1+len(added))
 	return &scim.Updated{Resource: &scim.Resource{
 		Ref: r.ref(), Version: versionText(1), Created: timeOf(r.created), LastModified: timeOf(r.created),
 		Document: c.Document, Keys: c.Keys,

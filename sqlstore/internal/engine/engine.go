@@ -35,7 +35,8 @@ type root struct {
 	mapping *sqlfilter.Mapping
 	now     func() time.Time
 
-	turn chan struct{} // of one: see retry
+	turn   chan struct{} // of one: see retry
+	growth growth
 
 	mu  sync.Mutex
 	ids uuid7.Source
@@ -70,6 +71,7 @@ func (s *Store) querier() Querier {
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
 	if s.tx == nil {
 		var its error // fn's own, which is explained only if a database has said it
+		var rows int
 		err := s.retry(ctx, func(try int) error {
 			ctx := ctx
 			if try > 1 {
@@ -81,9 +83,13 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 				if its = fn(ctx, &Store{root: s.root, tx: tx, seen: seen}); its == nil {
 					its = seen.again
 				}
+				rows = seen.rows
 				return its
 			})
 		})
+		if err == nil {
+			s.grew(ctx, rows)
+		}
 		if its != nil && !passes(its) && !said(err) {
 			return its
 		}

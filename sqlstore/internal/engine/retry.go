@@ -114,6 +114,7 @@ type seen struct {
 	locks     bool
 	revisions map[scim.Ref]int64
 	again     error // why all of the transaction has to be done again, if it has
+	rows      int   // that were added
 }
 
 // read notes what was read, if it was for the first time.

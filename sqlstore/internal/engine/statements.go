@@ -39,6 +39,7 @@ type statements struct {
 	LockGroups             string // $2 ids as JSON
 	Members, Groups        string // a page after $3 of at most $4
 	IsMember, IsInGroup    string
+	Known                  string // whether the planner knows of $1 rows
 	Next                   string // a page of resources of the type $1 after the tenant $2 and the id $3 of at most $4
 }
 
@@ -117,6 +118,7 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 	if d == sqlfilter.PostgreSQL {
 		s.InsertWithKeys = "WITH r AS (" + s.Insert + " RETURNING 1) INSERT INTO scim_key (tenant_id, type, path, value, id, is_unique) SELECT $1::text, $2::text, " +
 			part("0") + ", " + part("1") + ", $3::text, " + smallint(part("2")) + " FROM r, " + pairs("$9")
+		s.Known = "SELECT sum(reltuples) >= $1::bigint FROM pg_class WHERE oid IN ('scim_resource'::regclass, 'scim_member'::regclass)"
 		s.fromLists()
 	}
 	return s.numbered(d)

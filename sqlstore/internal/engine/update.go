@@ -30,6 +30,7 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	if err != nil {
 		return nil, err
 	}
+	s.grew(ctx, len(u.Added))
 	return u, nil
 }
 
