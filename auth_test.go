@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/usherkit/scim"
@@ -28,9 +29,9 @@ func TestStaticToken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := scim.StaticToken(tt.known, want).ValidateToken(t.Context(), tt.got)
 			switch {
-			case tt.accept && (err != nil || p != want):
+			case tt.accept && (err != nil || !reflect.DeepEqual(p, want)):
 				t.Errorf("got %+v, %v; want %+v", p, err, want)
-			case !tt.accept && (!errors.Is(err, scim.ErrUnauthorized) || p != scim.Principal{}):
+			case !tt.accept && (!errors.Is(err, scim.ErrUnauthorized) || !reflect.DeepEqual(p, scim.Principal{})):
 				t.Errorf("got %+v, %v; want nobody and ErrUnauthorized", p, err)
 			}
 		})

@@ -103,7 +103,7 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 		if len(b.ops) == h.options.MaxBulk {
 			return nil, Errorf(ErrTooLarge, "more than %d operations in one request (maxOperations)", h.options.MaxBulk)
 		}
-		b.ops = append(b.ops, h.readOperation(src, &req.dialect))
+		b.ops = append(b.ops, h.readOperation(src, req))
 	}
 	for i := range b.ops {
 		o := &b.ops[i]
@@ -123,12 +123,12 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 	return b, nil
 }
 
-func (h *Handler) readOperation(src []byte, d *dialect) (o bulkOperation) {
+func (h *Handler) readOperation(src []byte, req *request) (o bulkOperation) {
 	if src[0] != '{' {
 		o.bad = Errorf(ErrInvalidSyntax, "an operation must be an object")
 		return o
 	}
-	m := message{src, d}
+	m := message{src, &req.dialect}
 	names := []string{"method", "path", "bulkId", "version", "data"}
 	o.bad = m.only(names...)
 	values := m.members(names...)
@@ -143,7 +143,7 @@ func (h *Handler) readOperation(src []byte, d *dialect) (o bulkOperation) {
 	o.path = strings.Trim(o.path, "/")
 	o.data = values[4]
 	if o.bad == nil {
-		o.bad = h.checkOperation(&o)
+		o.bad = h.checkOperation(&o, &req.principal)
 	}
 	return o
 }
@@ -193,7 +193,7 @@ func (b *bulk) walk(o *bulkOperation, fate func(ref string, needed bool) (string
 
 // checkOperation finds what an operation is on, and what is wrong with it
 // whatever the others do.
-func (h *Handler) checkOperation(o *bulkOperation) error {
+func (h *Handler) checkOperation(o *bulkOperation, p *Principal) error {
 	switch o.method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
 		if o.data == nil || o.data[0] != '{' {
@@ -205,14 +205,16 @@ func (h *Handler) checkOperation(o *bulkOperation) error {
 	}
 	var endpoint string
 	endpoint, o.target, _ = strings.Cut(o.path, "/")
-	o.typ = h.endpoints[endpoint]
+	if t := h.endpoints[endpoint]; t != nil && p.serves(t) {
+		o.typ = t
+	}
 	switch {
 	case o.path == "":
 		return Errorf(ErrInvalidSyntax, "path is missing")
 	case len(o.path) > h.options.MaxFilter:
 		o.path, o.target = "", "" // nor is it sent back
 		return Errorf(ErrInvalidPath, "path is longer than %d bytes", h.options.MaxFilter)
-	case o.typ == nil && h.isEndpoint(endpoint) || o.target == endpointSearch:
+	case o.typ == nil && h.endpoints[endpoint] == nil && h.isEndpoint(endpoint) || o.target == endpointSearch:
 		return Errorf(ErrMethodNotAllowed, "path: an operation is on the endpoint of a type or on a resource, not on %q", clip(o.path))
 	case o.typ == nil || strings.Contains(o.target, "/") && !strings.HasPrefix(o.target, bulkIDPrefix):
 		return Errorf(ErrNotFound, "path: there is no endpoint %q", clip(o.path))
@@ -236,7 +238,14 @@ func (b *bulk) stopped() bool {
 func (b *bulk) together(units [][]*bulkOperation) error {
 	if t, ok := b.h.store.(Transactor); ok && !b.flat {
 		h, errs, work := b.h, b.errors, b.work
+		var stored int
+		if b.req.changes != nil {
+			stored = len(*b.req.changes)
+		}
 		undo := func() {
+			if b.req.changes != nil {
+				*b.req.changes = (*b.req.changes)[:stored]
+			}
 			for _, unit := range units {
 				for _, o := range unit {
 					o.outcome = outcome{}
@@ -413,7 +422,7 @@ func (b *bulk) request(o *bulkOperation, method string, data []byte) (err error)
 	}
 	req := &request{
 		ctx: b.ctx, method: method, principal: b.req.principal, base: b.req.base, mount: b.req.mount, path: o.path,
-		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, work: &b.work, dialect: dialect{strict: b.req.dialect.strict},
+		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, work: &b.work, changes: b.req.changes, dialect: dialect{strict: b.req.dialect.strict},
 	}
 	answer := (*Handler).delete
 	switch method {

@@ -21,6 +21,7 @@ type discovery struct {
 type list struct {
 	ids    []string
 	bodies []string
+	of     [][]*ResourceType // the types that each is about
 }
 
 const (
@@ -67,15 +68,16 @@ func newDiscovery(o *Options) (discovery, error) {
 		d.config[strict] = string(body)
 	}
 	for _, t := range o.Types {
-		if err := d.types.add(t.def.Name, describeType(t)); err != nil {
+		if err := d.types.add(t, t.def.Name, describeType(t)); err != nil {
 			return d, err
 		}
 		for _, s := range append([]*Schema{t.def.Schema}, schemasOf(t.def.Extensions)...) {
 			for strict, schemas := range d.schemas {
-				if schemas.find(s.ID) >= 0 {
+				if i := schemas.find(s.ID); i >= 0 {
+					schemas.of[i] = append(schemas.of[i], t)
 					continue
 				}
-				if err := schemas.add(s.ID, describeSchema(t, s, strict)); err != nil {
+				if err := schemas.add(t, s.ID, describeSchema(t, s, strict)); err != nil {
 					return d, err
 				}
 			}
@@ -123,10 +125,25 @@ func schemasOf(extensions []Extension) (out []*Schema) {
 	return out
 }
 
-func (l *list) add(id string, v any) error {
+func (l *list) add(t *ResourceType, id string, v any) error {
 	body, err := json.Marshal(v)
-	l.ids, l.bodies = append(l.ids, id), append(l.bodies, string(body))
+	l.ids, l.bodies, l.of = append(l.ids, id), append(l.bodies, string(body)), append(l.of, []*ResourceType{t})
 	return err
+}
+
+// servedTo returns the part of the list that is about types that there are for a
+// client.
+func (l *list) servedTo(p *Principal) *list {
+	if p.Types == nil {
+		return l
+	}
+	part := new(list)
+	for i, of := range l.of {
+		if slices.ContainsFunc(of, p.serves) {
+			part.ids, part.bodies = append(part.ids, l.ids[i]), append(part.bodies, l.bodies[i])
+		}
+	}
+	return part
 }
 
 func (l *list) find(id string) int {
@@ -236,6 +253,7 @@ func (req *request) fromList(l *list, what string) (response, error) {
 	if err := req.unfiltered(); err != nil {
 		return response{}, err
 	}
+	l = l.servedTo(&req.principal)
 	if req.id != "" {
 		i := l.find(req.id)
 		if i < 0 {

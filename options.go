@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"strings"
 )
@@ -62,6 +63,13 @@ type Options struct {
 	// none, which is answered 404, as a Ref of another tenant is. Default: nobody
 	// is, and /Me is answered 501.
 	Me func(ctx context.Context, p Principal) (Ref, error)
+
+	// Tenant says which tenant an address is for where the pattern has no {tenant}:
+	// of a host for each tenant, say. A request is answered 401 unless its token is
+	// of that tenant. Empty means any. Default: the pattern alone says it.
+	Tenant func(r *http.Request) string
+
+	Observer Observer // is told of requests and of what is done for them; default: nobody is
 
 	// UserPatch204 answers PATCH of users and application types with 204
 	// instead of 200 and the resource; GroupPatch200 answers PATCH of groups

@@ -101,6 +101,9 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 	if h.seal, err = newSeal(o.CursorKey); err != nil {
 		return nil, err
 	}
+	if o.Observer != nil {
+		h.store = observe(store, o.Observer)
+	}
 	h.discovery, err = newDiscovery(&h.options)
 	return h, err
 }
@@ -155,7 +158,7 @@ func (h *Handler) route(x *exchange) (verb, error) {
 	if method == http.MethodHead {
 		method = http.MethodGet // net/http leaves the body out
 	}
-	if t := h.endpoints[endpoint]; t != nil {
+	if t := h.endpoints[endpoint]; t != nil && x.principal.serves(t) {
 		x.typ, x.id = t, rest
 		switch {
 		case rest == "" && t.def.ReadOnly:
@@ -208,7 +211,7 @@ func (h *Handler) me(x *exchange, method string) (verb, error) {
 		return nil, err
 	}
 	x.typ, x.id = h.types[ref.Type], ref.ID
-	if x.typ == nil || x.id == "" || ref.Tenant != "" && ref.Tenant != x.principal.Tenant {
+	if x.typ == nil || !x.principal.serves(x.typ) || x.id == "" || ref.Tenant != "" && ref.Tenant != x.principal.Tenant {
 		return nil, Errorf(ErrNotFound, "the client is no user here")
 	}
 	return x.chooseForResource(method)
@@ -481,7 +484,11 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 func (h *Handler) delete(req *request) (response, error) {
 	gone := response{status: http.StatusNoContent}
 	if h.hooks == nil && req.blind() {
-		return gone, h.explain(req, h.store.Delete(req.ctx, req.ref(), req.typ.opaque(req.ifMatch)))
+		err := h.store.Delete(req.ctx, req.ref(), req.typ.opaque(req.ifMatch))
+		if err == nil {
+			req.note(OpDelete, nil, Change{}, &Updated{Resource: &Resource{Ref: req.ref()}})
+		}
+		return gone, h.explain(req, err)
 	}
 	for try := 1; ; try++ {
 		cur, err := h.store.Get(req.ctx, req.ref(), Projection{})
@@ -520,6 +527,14 @@ func (h *Handler) withMembers(req *request, r *Resource, want projection) (*Reso
 // write has a change admitted, made and told of. cur is the resource as it was
 // read, if it was.
 func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
+	up, err := h.admitted(req, op, cur, c)
+	if err == nil {
+		req.note(op, cur, c, up)
+	}
+	return up, err
+}
+
+func (h *Handler) admitted(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
 	if h.hooks == nil {
 		up, err := h.carryOut(req.ctx, h.store, op, req.ref(), c)
 		return up, h.explain(req, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -178,7 +179,7 @@ type share struct {
 func (h *Handler) plan(req *request, s *search) (*plan, error) {
 	types := []*ResourceType{req.typ}
 	if req.typ == nil {
-		types = h.options.Types
+		types = slices.DeleteFunc(slices.Clone(h.options.Types), func(t *ResourceType) bool { return !req.principal.serves(t) })
 	}
 	if s.filter != nil && len(*s.filter) > h.options.MaxFilter { // an empty filter is none that anybody means: it is refused
 		return nil, Errorf(ErrInvalidFilter, "the filter is longer than %d bytes", h.options.MaxFilter)

@@ -35,9 +35,10 @@ type request struct {
 	body      []byte
 	ifMatch   string
 	ifNone    string
-	password  Secret // that the body sets
-	told      bool   // of the password, when the same body came before
-	work      *int   // what is left of it for this request and others; nil: there are none
+	password  Secret            // that the body sets
+	told      bool              // of the password, when the same body came before
+	work      *int              // what is left of it for this request and others; nil: there are none
+	changes   *[]ResourceChange // what was stored, for the Observer; nil: there is none
 	dialect   dialect
 }
 
@@ -66,6 +67,9 @@ type exchange struct {
 	begun  bool // the header is sent
 
 	tokenSent bool
+	done      func() // of the Authenticator
+	observed
+	whole bool // answered without a panic
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -85,10 +89,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.w = w
 	x.ctx, x.method, x.query = r.Context(), r.Method, r.URL.RawQuery
 	defer func() {
+		x.end(r)
+		if x.whole {
+			x.release()
+		}
+	}()
+	defer func() {
 		if v := recover(); v != nil {
 			h.panicked(x, r, v)
 		}
 	}()
+	h.begin(x, r)
 	answer, err := h.serve(x, r)
 	if err != nil {
 		h.fail(x, r, err)
@@ -98,14 +109,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x.dialect.fired != 0 {
 		h.logRules(x, r)
 	}
-	x.release()
+	x.whole = true
 }
 
 // serve reads what all requests have in common and has the verb answer.
 func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 	tenant := h.mount(x, r)
-	if err := h.authenticate(x, r, tenant); err != nil && !(h.public(x) && errors.Is(err, ErrUnauthorized)) {
-		return response{}, err
+	if err := h.authenticate(x, r, tenant); err != nil {
+		if !h.public(x) || !errors.Is(err, ErrUnauthorized) {
+			return response{}, err
+		}
+		x.principal = Principal{}
 	}
 	h.locate(x, r, tenant)
 	if v := x.mount[strings.LastIndexByte(x.mount, '/')+1:]; isVersion(v) && v != "v2" && !strings.Contains(r.Pattern, v) {
@@ -139,10 +153,13 @@ func (h *Handler) mount(x *exchange, r *http.Request) (tenant string) {
 	x.slash = r.URL.RawPath != "" && strings.Contains(strings.ToLower(r.URL.RawPath), "%2f")
 	x.mount = r.URL.Path[:h.mountEnd(r.Pattern, r.URL.Path)]
 	x.path = strings.Trim(r.URL.Path[len(x.mount):], "/")
-	if r.Pattern == "" {
-		return ""
+	if r.Pattern != "" {
+		tenant = r.PathValue("tenant")
 	}
-	return r.PathValue("tenant")
+	if tenant == "" && h.options.Tenant != nil {
+		tenant = h.options.Tenant(r)
+	}
+	return tenant
 }
 
 // isVersion reports whether a segment above the endpoints asks for a version of
@@ -226,28 +243,68 @@ func (h *Handler) mountEnd(pattern, path string) int {
 
 // authenticate asks whose token the request bears.
 func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) error {
-	var token string
-	if values := r.Header["Authorization"]; len(values) == 1 {
-		if scheme, rest, ok := strings.Cut(values[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
-			token = strings.TrimSpace(rest)
-		}
-	}
+	token, inQuery := x.token(r)
 	if token == "" {
-		return Errorf(ErrUnauthorized, "a bearer token is required in the Authorization header")
+		return noToken(nil)
 	}
-	x.tokenSent = true
-	principal, err := h.tokens.ValidateToken(x.ctx, token)
-	x.principal = principal
-	if err == nil && tenant != "" && tenant != principal.Tenant { // which the log is told, and not the client
-		err = fmt.Errorf("the token is of tenant %q, the path of %q: %w", principal.Tenant, tenant, ErrUnauthorized)
+	x.tokenSent = !inQuery
+	var err error
+	x.principal, err = h.validate(x, r, token)
+	if inQuery && (errors.Is(err, ErrUnauthorized) || err == nil && !x.principal.QueryToken) {
+		return noToken(cmp.Or(err, errQueryToken)) // as if it had not been read
 	}
-	if errors.Is(err, ErrUnauthorized) {
+	if err == nil && tenant != "" && tenant != x.principal.Tenant { // which the log is told, and not the client
+		err = fmt.Errorf("the token is of tenant %q, the address of %q: %w", x.principal.Tenant, tenant, ErrUnauthorized)
+	}
+	var says *Error
+	if errors.Is(err, ErrUnauthorized) && !errors.As(err, &says) {
 		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+func noToken(cause error) error {
+	return &Error{Kind: ErrUnauthorized, Detail: "a bearer token is required in the Authorization header", Err: cause}
+}
+
+var errQueryToken = errors.New("the token came in the query, which Principal.QueryToken does not allow")
+
+// token returns the token that the request bears. It may come in the query of a
+// GET without the header.
+func (x *exchange) token(r *http.Request) (token string, inQuery bool) {
+	switch values := r.Header["Authorization"]; {
+	case len(values) == 1:
+		if scheme, rest, ok := strings.Cut(values[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(rest), false
+		}
+	case len(values) == 0 && x.method == http.MethodGet && strings.Contains(x.query, "access_token="):
+		token, _, _ = param(x.query, "access_token")
+		return token, true
 	}
-	return nil
+	return "", false
+}
+
+// validate asks the validator, in its richer form if it has that.
+func (h *Handler) validate(x *exchange, r *http.Request, token string) (Principal, error) {
+	ctx, tell := x.ctx, func(error) {}
+	if o := h.options.Observer; o != nil {
+		var its func(error)
+		if ctx, its = o.BeginCall(ctx, Call{Of: callTokens, Method: "ValidateToken"}); its != nil {
+			tell = its
+		}
+	}
+	var p Principal
+	var err error
+	if a, ok := h.tokens.(Authenticator); !ok {
+		p, err = h.tokens.ValidateToken(ctx, token)
+	} else {
+		if ctx != r.Context() {
+			r = r.WithContext(ctx)
+		}
+		p, x.done, err = a.Authenticate(r, token)
+	}
+	tell(err)
+	return p, err
 }
 
 // accepts looks at the media types. Only strict clients are held to Accept:
@@ -340,6 +397,7 @@ var (
 // send writes an answer: in one piece if it is small, and otherwise in chunks,
 // so that a group of any size takes a bounded piece of memory.
 func (h *Handler) send(x *exchange, a *response) error {
+	x.status = a.status
 	head := x.w.Header()
 	if a.resource != nil {
 		x.setLocation(a, head)
@@ -352,7 +410,7 @@ func (h *Handler) send(x *exchange, a *response) error {
 	head["Cache-Control"] = cacheControl
 	out := &x.render
 	out.base, out.types, out.want = x.base, h.types, a.want
-	out.sink, x.status = x, a.status
+	out.sink = x
 	var err error
 	switch {
 	case a.raw != nil:
@@ -528,11 +586,13 @@ func (v failure) appendError(dst []byte) []byte {
 // fail answers an error and logs it.
 func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 	v := judge(x.ctx, err)
+	x.err, x.detail = err, v.detail
 	head := x.w.Header()
 	if v.retryAfter > 0 {
 		head["Retry-After"] = []string{strconv.Itoa(int((v.retryAfter + 999_999_999) / 1_000_000_000))}
 	}
 	h.log(&x.request, r.URL.Path, v, err)
+	x.status = v.status
 	if x.begun {
 		panic(http.ErrAbortHandler) // the answer has begun: let the client see that it is broken
 	}
@@ -548,7 +608,6 @@ func (h *Handler) fail(x *exchange, r *http.Request, err error) {
 	}
 	head["Content-Type"] = contentType
 	x.render.buf = v.appendError(x.render.buf[:0])
-	x.status = v.status
 	x.finish() // a client that has gone cannot be told
 }
 
@@ -577,7 +636,9 @@ var usual = map[int]string{
 func (h *Handler) abort(x *exchange, r *http.Request, err error) {
 	var gone clientGone
 	if errors.As(err, &gone) {
-		h.log(&x.request, r.URL.Path, failure{status: statusClientGone, detail: "the client has gone"}, err)
+		v := failure{status: statusClientGone, detail: "the client has gone"}
+		x.status, x.err, x.detail = v.status, err, v.detail
+		h.log(&x.request, r.URL.Path, v, err)
 		return
 	}
 	h.fail(x, r, err)
