@@ -14,7 +14,7 @@ SHELL       := bash
 tool = GOWORK=off $(GO) tool -modfile='$(CURDIR)/tools/go.mod'
 
 # The directories with a go.mod, and those of them with packages of ours.
-modules  := . cmd/usher elimity examples internal/dbtest internal/peertest sqlstore/pgxstore
+modules  := . cmd/usher elimity examples internal/dbtest internal/peertest oauth scimotel scimprom sqlstore/pgxstore
 all_mods := $(modules) tools
 
 .PHONY: check test race databases lint format standalone fuzz bench tidy api

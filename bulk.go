@@ -50,10 +50,12 @@ type bulk struct {
 	ops  []bulkOperation
 	byID map[string]*bulkOperation
 
+	changes *[]ResourceChange // as in request; in a transaction those that stand if it is committed
+
 	failOnErrors int
 	errors       int
 	work         int  // what is left of it, for all operations together
-	flat         bool // the Store cannot undo one operation within a transaction
+	flat         bool // no transactions: the Store cannot undo one operation within one, or a Guard is asked, which must not wait for one
 	torn         bool // a panic may have left an operation half done in the transaction
 }
 
@@ -88,7 +90,7 @@ func (h *Handler) openBulk(req *request) (*bulk, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bulk{h: h, ctx: req.ctx, req: req, byID: map[string]*bulkOperation{}, work: maxWork}
+	b := &bulk{h: h, ctx: req.ctx, req: req, byID: map[string]*bulkOperation{}, work: maxWork, changes: req.changes, flat: h.guards(&req.principal)}
 	if n, err := m.number("failOnErrors"); err != nil {
 		return nil, err
 	} else if n != nil {
@@ -233,19 +235,17 @@ func (b *bulk) stopped() bool {
 }
 
 // together does a run of units, in one transaction if the Store has them and
-// can undo one operation within it. If the whole cannot be committed, each is
-// done for itself.
+// can undo one operation within it, and no Guard is asked. If the whole cannot be
+// committed, each is done for itself.
 func (b *bulk) together(units [][]*bulkOperation) error {
 	if t, ok := b.h.store.(Transactor); ok && !b.flat {
 		h, errs, work := b.h, b.errors, b.work
-		var stored int
-		if b.req.changes != nil {
-			stored = len(*b.req.changes)
+		all, changes := b.changes, []ResourceChange(nil)
+		if all != nil {
+			b.changes = &changes
 		}
 		undo := func() {
-			if b.req.changes != nil {
-				*b.req.changes = (*b.req.changes)[:stored]
-			}
+			changes = nil
 			for _, unit := range units {
 				for _, o := range unit {
 					o.outcome = outcome{}
@@ -266,7 +266,10 @@ func (b *bulk) together(units [][]*bulkOperation) error {
 			}
 			return b.ctx.Err()
 		})
-		b.h, b.ctx = h, b.req.ctx
+		b.h, b.ctx, b.changes = h, b.req.ctx, all
+		if err == nil && all != nil {
+			*all = append(*all, changes...)
+		}
 		if err == nil || b.ctx.Err() != nil {
 			return b.ctx.Err()
 		}
@@ -277,7 +280,7 @@ func (b *bulk) together(units [][]*bulkOperation) error {
 }
 
 var (
-	errFlat = errors.New("scim: the Store has no transactions within transactions")
+	errFlat = Errorf(ErrNotImplemented, "the Store has no transactions within transactions") // no fault: an Observer is told of it
 	errTorn = errors.New("scim: the Store panicked in a transaction")
 )
 
@@ -422,7 +425,7 @@ func (b *bulk) request(o *bulkOperation, method string, data []byte) (err error)
 	}
 	req := &request{
 		ctx: b.ctx, method: method, principal: b.req.principal, base: b.req.base, mount: b.req.mount, path: o.path,
-		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, work: &b.work, changes: b.req.changes, dialect: dialect{strict: b.req.dialect.strict},
+		typ: o.typ, id: id, body: data, ifMatch: ifMatch, told: method != o.method, work: &b.work, changes: b.changes, dialect: dialect{strict: b.req.dialect.strict},
 	}
 	answer := (*Handler).delete
 	switch method {

@@ -90,6 +90,22 @@ func (t *ResourceType) isUser() bool { return t.groups != nil || t.def.Schema.ID
 
 func (t *ResourceType) isGroup() bool { return t.members != nil || t.def.Schema.ID == GroupSchemaURI }
 
+// lossOf returns what a change takes away, if it does.
+func (req *request) lossOf(op Op, cur *Resource, c Change) (Loss, bool) {
+	l := Loss{Event: Event{Op: op, Principal: req.principal, Ref: req.ref(), Before: cur, Delta: c.Members}}
+	if op == OpUpdate {
+		l.After = c.after(l.Ref, cur)
+	}
+	switch {
+	case req.typ.isGroup():
+		return l, op == OpDelete || op == OpUpdate && (c.Members.Reset || len(c.Members.Remove) > 0)
+	case req.typ.isUser():
+		l.User = true
+		return l, op == OpDelete || op == OpUpdate && isActive(cur) && !isActive(l.After)
+	}
+	return l, false
+}
+
 // tell calls the hooks that a write calls for, whether or not one before fails.
 func (h *Handler) tell(ctx context.Context, t *ResourceType, e Event, up *Updated) error {
 	e.Ref = up.Resource.Ref

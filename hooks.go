@@ -31,8 +31,9 @@ import "context"
 // other types ask Admit alone.
 type Hooks interface {
 	// Admit may refuse a valid change: a full plan, a blocked domain. Return
-	// Errorf(ErrForbidden, …) with a text for the customer's admin. It may be
-	// asked again if the change is retried.
+	// Errorf(ErrConflict, …) with a text for the customer's admin: Entra goes on
+	// with the others and tries this one again, and after ErrForbidden (403) it
+	// stops the whole job. It may be asked again if the change is retried.
 	Admit(ctx context.Context, e Event) error
 
 	OnUserStaged(ctx context.Context, e UserEvent) error      // a user that did not exist before

@@ -54,6 +54,7 @@ type Handler struct {
 	tokens    TokenValidator
 	options   Options
 	hooks     Hooks                    // nil: none
+	guard     Guard                    // nil: none
 	types     map[string]*ResourceType // by name
 	endpoints map[string]*ResourceType // by endpoint
 	discovery discovery
@@ -82,6 +83,7 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 	if _, none := h.hooks.(NoHooks); none {
 		h.hooks = nil
 	}
+	h.guard, _ = tokens.(Guard)
 	for _, t := range o.Types {
 		switch {
 		case t == nil:
@@ -102,7 +104,7 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 		return nil, err
 	}
 	if o.Observer != nil {
-		h.store = observe(store, o.Observer)
+		h.store = observedBy(o.Observer, store)
 	}
 	h.discovery, err = newDiscovery(&h.options)
 	return h, err
@@ -483,7 +485,7 @@ func (h *Handler) modify(req *request, needs Projection, change func(*Resource) 
 // delete answers DELETE (RFC 7644 §3.6).
 func (h *Handler) delete(req *request) (response, error) {
 	gone := response{status: http.StatusNoContent}
-	if h.hooks == nil && req.blind() {
+	if h.hooks == nil && req.blind() && !h.guards(&req.principal) {
 		err := h.store.Delete(req.ctx, req.ref(), req.typ.opaque(req.ifMatch))
 		if err == nil {
 			req.note(OpDelete, nil, Change{}, &Updated{Resource: &Resource{Ref: req.ref()}})
@@ -527,9 +529,32 @@ func (h *Handler) withMembers(req *request, r *Resource, want projection) (*Reso
 // write has a change admitted, made and told of. cur is the resource as it was
 // read, if it was.
 func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
-	up, err := h.admitted(req, op, cur, c)
+	up, err := h.guarded(req, op, cur, c)
 	if err == nil {
 		req.note(op, cur, c, up)
+	}
+	return up, err
+}
+
+func (h *Handler) guards(p *Principal) bool { return h.guard != nil && h.guard.Guards(*p) }
+
+// guarded asks the Guard about a change that takes something away. What the Handler
+// does by itself, to undo what it began, needs no leave.
+func (h *Handler) guarded(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
+	if op == OpCreate || req.told || !h.guards(&req.principal) {
+		return h.admitted(req, op, cur, c)
+	}
+	l, is := req.lossOf(op, cur, c)
+	if !is {
+		return h.admitted(req, op, cur, c)
+	}
+	done, err := h.guard.Admit(req.ctx, h.store, l)
+	if err != nil {
+		return nil, h.explain(req, err)
+	}
+	up, err := h.admitted(req, op, cur, c)
+	if done != nil {
+		done(up, err)
 	}
 	return up, err
 }

@@ -89,7 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.w = w
 	x.ctx, x.method, x.query = r.Context(), r.Method, r.URL.RawQuery
 	defer func() {
-		x.end(r)
+		h.end(x, r)
 		if x.whole {
 			x.release()
 		}
@@ -256,8 +256,7 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	if err == nil && tenant != "" && tenant != x.principal.Tenant { // which the log is told, and not the client
 		err = fmt.Errorf("the token is of tenant %q, the address of %q: %w", x.principal.Tenant, tenant, ErrUnauthorized)
 	}
-	var says *Error
-	if errors.Is(err, ErrUnauthorized) && !errors.As(err, &says) {
+	if _, says := errors.AsType[*Error](err); errors.Is(err, ErrUnauthorized) && !says {
 		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
 	}
 	return err
@@ -286,25 +285,20 @@ func (x *exchange) token(r *http.Request) (token string, inQuery bool) {
 
 // validate asks the validator, in its richer form if it has that.
 func (h *Handler) validate(x *exchange, r *http.Request, token string) (Principal, error) {
-	ctx, tell := x.ctx, func(error) {}
-	if o := h.options.Observer; o != nil {
-		var its func(error)
-		if ctx, its = o.BeginCall(ctx, Call{Of: callTokens, Method: "ValidateToken"}); its != nil {
-			tell = its
+	return observe(x.ctx, h.options.Observer, Call{Of: callTokens, Method: "ValidateToken"}, func(ctx context.Context) (Principal, error) {
+		a, ok := h.tokens.(Authenticator)
+		if !ok {
+			return h.tokens.ValidateToken(ctx, token)
 		}
-	}
-	var p Principal
-	var err error
-	if a, ok := h.tokens.(Authenticator); !ok {
-		p, err = h.tokens.ValidateToken(ctx, token)
-	} else {
-		if ctx != r.Context() {
+		if h.options.Observer != nil {
 			r = r.WithContext(ctx)
 		}
-		p, x.done, err = a.Authenticate(r, token)
-	}
-	tell(err)
-	return p, err
+		p, done, err := a.Authenticate(r, token)
+		if err == nil {
+			x.done = done
+		}
+		return p, err
+	})
 }
 
 // accepts looks at the media types. Only strict clients are held to Accept:
@@ -372,12 +366,11 @@ func (h *Handler) readBody(x *exchange, r *http.Request) error {
 		}
 		n, err := r.Body.Read(buf[len(buf):min(cap(buf), most+1)])
 		buf = buf[:len(buf)+n]
-		x.in = buf
+		x.in, x.body = buf, buf
 		switch {
 		case len(buf) > most:
 			return tooLarge()
 		case err == io.EOF:
-			x.body = buf
 			return nil
 		case err != nil:
 			var most *http.MaxBytesError
@@ -647,6 +640,9 @@ func (h *Handler) abort(x *exchange, r *http.Request, err error) {
 // panicked answers a panic of the application's code: its Store, its hooks.
 func (h *Handler) panicked(x *exchange, r *http.Request, v any) {
 	if v == http.ErrAbortHandler {
+		if x.err == nil { // it was the application's code
+			x.err = http.ErrAbortHandler
+		}
 		panic(v)
 	}
 	// The exchange is not released: the code that panicked may still use it.
@@ -687,6 +683,9 @@ func (h *Handler) log(req *request, path string, v failure, err error) {
 	}
 	if v.status >= 500 || v.status == http.StatusUnauthorized { // whose cause the client is not told
 		attrs = append(attrs, slog.Any("err", err))
+		if e, ok := errors.AsType[*Error](err); ok && e.Err != nil {
+			attrs = append(attrs, slog.Any("cause", e.Err))
+		}
 	}
 	if req.dialect.fired != 0 {
 		attrs = append(attrs, slog.Any("rules", req.dialect.rules()))

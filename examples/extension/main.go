@@ -61,7 +61,7 @@ func (r reception) Admit(_ context.Context, e scim.Event) error {
 	name := e.After.User().UserName
 	_, domain, _ := strings.Cut(name, "@")
 	if slices.Contains(r.blocked, strings.ToLower(domain)) {
-		return scim.Errorf(scim.ErrForbidden, "userName %q: users of %s are not admitted; take them out of the assignment", name, domain)
+		return scim.Errorf(scim.ErrConflict, "userName %q: users of %s are not admitted; take them out of the assignment", name, domain)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func TestExtension(t *testing.T) {
 		}, {
 			name: "blocked domain", reason: "Admit refuses, and says why", method: "POST",
 			body:   `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@Rival.example"}`,
-			status: 403, answer: `users of Rival.example are not admitted`,
+			status: 409, answer: `users of Rival.example are not admitted`,
 		}, {
 			name: "another attribute", reason: "the hook is told what changed", method: "PATCH",
 			body:   `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Add","path":"title","value":"Countess"}]}`,
@@ -52,7 +52,7 @@ func TestExtension(t *testing.T) {
 		}, {
 			name: "into the blocked domain", reason: "Admit is asked about changes too", method: "PATCH",
 			body:   `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"userName","value":"ada@rival.example"}]}`,
-			status: 403, answer: `take them out of the assignment`,
+			status: 409, answer: `take them out of the assignment`,
 		}, {
 			name: "delete", reason: "there is no user after it to be admitted", method: "DELETE",
 			status: 204,

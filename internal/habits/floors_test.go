@@ -24,18 +24,18 @@ const (
 
 // floors lists the files above the ground floor.
 var floors = map[string]int{
-	"hooks.go": seams, "auth.go": seams, "options.go": seams,
+	"hooks.go": seams, "auth.go": seams, "options.go": seams, "observer.go": seams, "guard.go": seams,
 
 	"scim.go": protocol, "wire.go": protocol, "discovery.go": protocol, "events.go": protocol,
-	"search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol,
+	"report.go": protocol, "search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol,
 }
 
 // importers lists the files that import a package; no other file may. A
 // Handler is a function of its requests and its Store: it reads no clock, no
 // random source and no file, and writes to no other log than the application's.
 var importers = map[string][]string{
-	"net/http": {"scim.go", "wire.go", "discovery.go", "search.go", "bulk.go", "bulk_plan.go"},
-	"context":  {"store.go", "hooks.go", "auth.go", "events.go", "scim.go", "wire.go", "search.go", "bulk.go", "options.go", "match.go", "select.go"},
+	"net/http": {"auth.go", "options.go", "observer.go", "report.go", "scim.go", "wire.go", "discovery.go", "search.go", "bulk.go", "bulk_plan.go"},
+	"context":  {"guard.go", "observer.go", "report.go", "store.go", "hooks.go", "auth.go", "events.go", "scim.go", "wire.go", "search.go", "bulk.go", "options.go", "match.go", "select.go"},
 	"log/slog": {"options.go", "scim.go", "wire.go"},
 
 	"crypto/rand": {"options.go"}, "math/rand": nil, "math/rand/v2": nil, "log": nil, "net": nil, "os": nil, "reflect": nil, "unsafe": nil,
@@ -139,10 +139,11 @@ func (noImports) Import(string) (*types.Package, error) { return nil, errors.New
 // be used, and left out, by itself; the test kits build on each other, and the
 // SQL stores on the compiler of filters.
 var beside = map[string][]string{
-	"scimtest":         {"scimtest/conformance", "scimtest/idp"},
-	"scimtest/company": {"scimtest/idp"},
-	"sqlstore":         {"sqlfilter", "sqlstore/internal/engine", "sqlstore/migrations"},
-	"storetest":        {"scimtest", "scimtest/company", "scimtest/conformance", "scimtest/idp"},
+	"scimtest":          {"scimtest/conformance", "scimtest/idp"},
+	"scimtest/company":  {"scimtest/idp"},
+	"sqlstore":          {"sqlfilter", "sqlstore/internal/connections", "sqlstore/internal/engine", "sqlstore/migrations", "tenant"},
+	"tenant/tenanttest": {"tenant"},
+	"storetest":         {"scimtest", "scimtest/company", "scimtest/conformance", "scimtest/idp"},
 }
 
 // strangers judge endpoints, ours too, and import nothing of ours, or they

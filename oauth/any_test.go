@@ -1,0 +1,111 @@
+package oauth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/oauth"
+)
+
+func TestAny(t *testing.T) {
+	w, s := newWorld(t, sealed), newWorld(t, signedWith('e'))
+	entra, keys := newEntra(t)
+	database := errors.New("database")
+	off := &scim.Error{Kind: scim.ErrUnauthorized, Detail: "provisioning is switched off"}
+	asked := 0
+	static := scim.TokenValidatorFunc(func(_ context.Context, token string) (scim.Principal, error) {
+		asked++
+		switch token {
+		case "static":
+			return scim.Principal{Subject: "static"}, nil
+		case "off":
+			return scim.Principal{Subject: "whose"}, off
+		case "fails":
+			return scim.Principal{}, database
+		}
+		return scim.Principal{}, scim.ErrUnauthorized
+	})
+	all := oauth.Any(w.Server, s.Server, entra, static)
+	for _, tt := range []struct {
+		name, token string
+		subject     string
+		err         error
+	}{
+		{"sealed", w.get(t), client, nil},
+		{"signed", s.get(t), client, nil},
+		{"Entra's", sign("RS256", rsaKey(), "k1", entraClaims()), "any", nil},
+		{"static", "static", "static", nil},
+		{"unknown", "unknown", "", scim.ErrUnauthorized},
+		{"unknown JWT", sign("RS256", otherRSA(), "k1", obj{}), "", scim.ErrUnauthorized},
+		{"empty", "", "", scim.ErrUnauthorized},
+		{"switched off", "off", "whose", off},
+		{"cannot tell", "fails", "", database},
+	} {
+		for form, ask := range map[string]func() (scim.Principal, error){
+			"ValidateToken": func() (scim.Principal, error) { return all.ValidateToken(t.Context(), tt.token) },
+			"Authenticate": func() (scim.Principal, error) {
+				p, _, err := all.Authenticate(httptest.NewRequest("GET", "/", nil), tt.token)
+				return p, err
+			},
+		} {
+			if p, err := ask(); p.Subject != tt.subject || !errors.Is(err, tt.err) {
+				t.Errorf("%s, %s: got %q, %v; want %q, %v", tt.name, form, p.Subject, err, tt.subject, tt.err)
+			}
+		}
+	}
+	if keys.count() != 1 {
+		t.Errorf("%d fetches of keys, want one", keys.count())
+	}
+	asked = 0
+	if _, err := oauth.Any(w.Server, s.Server).ValidateToken(t.Context(), "no.t"); !errors.Is(err, scim.ErrUnauthorized) {
+		t.Errorf("a form that none has: got %v", err)
+	}
+	if _, err := oauth.Any(static, w.Server).ValidateToken(t.Context(), w.get(t)); err != nil || asked != 1 {
+		t.Errorf("got %v after static was asked %d times: one that refuses does not end it", err, asked)
+	}
+}
+
+// What an Authenticator among them has begun is ended.
+func TestAnyHandsRequestsOn(t *testing.T) {
+	g := &gate{clients: &clients{tokens: map[string]string{secret: client}}}
+	all := oauth.Any(g, newWorld(t).Server)
+	p, done, err := all.Authenticate(httptest.NewRequest(http.MethodGet, "/", nil), secret)
+	if err != nil || p.Subject != client || g.inside != 1 || g.from == "" {
+		t.Fatalf("got %v, %v; %d inside from %q", p, err, g.inside, g.from)
+	}
+	if done(); g.inside != 0 {
+		t.Error("done was not handed on")
+	}
+	if _, done, err := all.Authenticate(httptest.NewRequest(http.MethodGet, "/", nil), "wrong"); err == nil || done != nil || g.inside != 0 {
+		t.Errorf("refused: got %v; %d inside", err, g.inside)
+	}
+}
+
+// Nothing of an answer tells which validator refused.
+func TestRefusalsAreAlike(t *testing.T) {
+	entra, _ := newEntra(t)
+	h, err := scim.NewHandler(noStore{}, oauth.Any(newWorld(t).Server, entra, scim.StaticToken(secret, scim.Principal{})), &scim.Options{Logger: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]bool{}
+	for _, token := range []string{"x", "a.b.c", "a.b.c.d.e", sign("RS256", otherRSA(), "k1", entraClaims()), secret + "x"} {
+		r := httptest.NewRequest("GET", "/scim/v2/Users", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		recorder := httptest.NewRecorder()
+		h.ServeHTTP(recorder, r)
+		if recorder.Code != 401 {
+			t.Errorf("%.20s: got %d, want 401", token, recorder.Code)
+		}
+		bodies[recorder.Body.String()] = true
+	}
+	if len(bodies) != 1 {
+		t.Errorf("got %d answers, want one and the same: %v", len(bodies), bodies)
+	}
+}
+
+type noStore struct{ scim.Store }

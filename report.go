@@ -1,0 +1,215 @@
+package scim
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// observed is what an exchange keeps for its Report.
+type observed struct {
+	tell   func(*Report) // nil: nobody
+	err    error
+	detail string
+}
+
+// begin has the Observer told of a request.
+func (h *Handler) begin(x *exchange, r *http.Request) {
+	if h.options.Observer == nil {
+		return
+	}
+	x.ctx, x.tell = h.options.Observer.BeginRequest(x.ctx, r)
+	if x.tell != nil {
+		x.changes = new([]ResourceChange)
+	}
+}
+
+// end tells those who wait for it that a request is answered.
+func (h *Handler) end(x *exchange, r *http.Request) {
+	if x.tell != nil {
+		defer func() { x.tell(h.report(x, r)) }() // also if done panics
+	}
+	if x.done != nil {
+		x.done()
+	}
+}
+
+func (h *Handler) report(x *exchange, r *http.Request) *Report {
+	v := &Report{
+		Request: r, Principal: x.principal, Path: x.path, Body: x.body,
+		Status: x.status, Err: x.err, Detail: x.detail, Rules: x.dialect.rules(), Changes: *x.changes,
+	}
+	t, id := x.typ, x.id
+	endpoint, rest, _ := strings.Cut(x.path, "/")
+	if t == nil { // refused before it was looked for, or there is none for this client
+		t, id = h.endpoints[endpoint], strings.TrimLeft(rest, "/")
+	}
+	switch {
+	case x.slash || t != nil && strings.Contains(id, "/"): // no endpoint
+	case t == nil:
+		v.Operation = operationAt(endpoint)
+	case id == endpointSearch:
+		v.Operation, v.Type = "search", t.def.Name
+	default:
+		v.Operation, v.Type, v.ID = operationOn(x.method, id), t.def.Name, id
+	}
+	if v.Operation == "create" && len(v.Changes) == 1 {
+		v.ID = v.Changes[0].Ref.ID
+	}
+	return v
+}
+
+// operationAt names what is asked for at an endpoint that is of no resource type.
+func operationAt(endpoint string) string {
+	switch endpoint {
+	case endpointConfig, endpointTypes, endpointSchemas:
+		return "discovery"
+	case endpointBulk:
+		return "bulk"
+	case endpointSearch, "":
+		return "search"
+	}
+	return ""
+}
+
+// operationOn names what is asked for of a resource, or of a type's endpoint.
+func operationOn(method, id string) string {
+	switch {
+	case method == http.MethodPost && id == "":
+		return "create"
+	case (method == http.MethodGet || method == http.MethodHead) && id == "":
+		return "list"
+	case id == "":
+		return ""
+	}
+	switch method {
+	case http.MethodGet, http.MethodHead:
+		return "get"
+	case http.MethodPut:
+		return "replace"
+	case http.MethodPatch:
+		return "patch"
+	case http.MethodDelete:
+		return "delete"
+	}
+	return ""
+}
+
+// note keeps what was stored for the Report, if there is one. An update may have
+// changed nothing: members were added that were in the group.
+func (req *request) note(op Op, cur *Resource, c Change, up *Updated) {
+	if req.changes == nil {
+		return
+	}
+	change := ResourceChange{Op: op, Ref: up.Resource.Ref, Added: len(up.Added), Removed: len(up.Removed)}
+	if op != OpDelete {
+		after := c.after(change.Ref, cur)
+		change.Changed = differences(cur, after)
+		change.Deactivated = op == OpUpdate && req.typ.isUser() && isActive(cur) && !isActive(after)
+	}
+	if req.password != "" {
+		change.Changed = append(change.Changed, req.typ.password.name)
+	}
+	if op == OpUpdate && len(change.Changed) == 0 && change.Added == 0 && change.Removed == 0 {
+		return
+	}
+	*req.changes = append(*req.changes, change)
+}
+
+// Outcome says in a word what came of a call, as a label for metrics: ok,
+// not_found, conflict (409), version (412), limited (429), refused (any other error
+// that is answered 4xx or 501), unavailable (503, or the time was up), canceled (the
+// client had gone) or error.
+func Outcome(err error) string {
+	switch status := judge(context.Background(), err).status; {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case status == http.StatusNotFound:
+		return "not_found"
+	case status == http.StatusConflict:
+		return "conflict"
+	case status == http.StatusPreconditionFailed:
+		return "version"
+	case status == http.StatusTooManyRequests:
+		return "limited"
+	case status == http.StatusServiceUnavailable, errors.Is(err, context.DeadlineExceeded):
+		return "unavailable"
+	case status < 500, status == http.StatusNotImplemented:
+		return "refused"
+	}
+	return "error"
+}
+
+var errPanic = errors.New("scim: the call panicked")
+
+// observe makes a call of which the Observer is told, if there is one.
+func observe[T any](ctx context.Context, o Observer, c Call, call func(context.Context) (T, error)) (v T, err error) {
+	if o == nil {
+		return call(ctx)
+	}
+	ctx, tell := o.BeginCall(ctx, c)
+	if tell != nil {
+		err = errPanic // until the call returns
+		defer func() { tell(err) }()
+	}
+	return call(ctx)
+}
+
+// observedBy returns a Store of whose calls an Observer is told.
+func observedBy(o Observer, s Store) Store {
+	if t, ok := s.(Transactor); ok {
+		return &observedTransactor{observedStore{s, o}, t}
+	}
+	return &observedStore{s, o}
+}
+
+type observedStore struct {
+	store    Store
+	observer Observer
+}
+
+func (s *observedStore) Create(ctx context.Context, ref Ref, c Change) (*Updated, error) {
+	return observe(ctx, s.observer, Call{callStore, "Create", ref.Type}, func(ctx context.Context) (*Updated, error) {
+		return s.store.Create(ctx, ref, c)
+	})
+}
+
+func (s *observedStore) Get(ctx context.Context, ref Ref, p Projection) (*Resource, error) {
+	return observe(ctx, s.observer, Call{callStore, "Get", ref.Type}, func(ctx context.Context) (*Resource, error) {
+		return s.store.Get(ctx, ref, p)
+	})
+}
+
+func (s *observedStore) List(ctx context.Context, q Query) (*Page, error) {
+	return observe(ctx, s.observer, Call{callStore, "List", q.Type}, func(ctx context.Context) (*Page, error) {
+		return s.store.List(ctx, q)
+	})
+}
+
+func (s *observedStore) Update(ctx context.Context, ref Ref, c Change) (*Updated, error) {
+	return observe(ctx, s.observer, Call{callStore, "Update", ref.Type}, func(ctx context.Context) (*Updated, error) {
+		return s.store.Update(ctx, ref, c)
+	})
+}
+
+func (s *observedStore) Delete(ctx context.Context, ref Ref, version string) error {
+	_, err := observe(ctx, s.observer, Call{callStore, "Delete", ref.Type}, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.store.Delete(ctx, ref, version)
+	})
+	return err
+}
+
+type observedTransactor struct {
+	observedStore
+	in Transactor
+}
+
+func (s *observedTransactor) InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error {
+	_, err := observe(ctx, s.observer, Call{callStore, "InTx", ""}, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.in.InTx(ctx, func(ctx context.Context, tx Store) error { return fn(ctx, observedBy(s.observer, tx)) })
+	})
+	return err
+}

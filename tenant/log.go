@@ -1,0 +1,104 @@
+package tenant
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherkit/scim"
+)
+
+// A Record is a request of a connection that changed something or was refused, as
+// [Registry.Log] returns it. A GET of a resource that does not exist is not
+// recorded: clients send it to learn just that.
+//
+// Unless Connection.KeepValues said otherwise there is no value in it that the client
+// sent. Paths, filters, bodies and details have their form, names, ids and the words
+// of the protocol; all else is a pseudonym, such as maskedkdrpwzqbtnxcgl, that is
+// the same for the same value of the same connection. So who reads it sees what is
+// wrong and not with whom, and the request can be made again. Passwords, tokens and
+// what has such a name are never kept.
+type Record struct {
+	ID         string    // in the order of time
+	At         time.Time // when it was answered
+	Took       time.Duration
+	Connection Ref
+	TokenID    string // empty for a token of another kind
+	Source     string // the address it came from, as Options.Source has it
+
+	Method     string
+	Path       string // below the endpoint, and its query, as people read it: Users?filter=userName eq "masked…"
+	Operation  string // as in scim.Report
+	Type       string // the resource type
+	ResourceID string // empty where it is about none or many
+
+	Status  int
+	Detail  string   // what the client was told
+	Rules   []string // as in scim.Report
+	Changes []Change
+
+	// What the request can be made of again: see Request. Body is kept of what was
+	// refused, and of what changed something where Connection.KeepValues says so,
+	// up to 64 KiB. Masked says that its values are not those that were sent; one
+	// that is no JSON is as long as it was, and says nothing.
+	ContentType, IfMatch, IfNoneMatch, UserAgent string
+
+	Body   []byte
+	Masked bool
+	Cut    bool // Body is not all that was sent
+}
+
+// A Change is one resource that a request changed.
+type Change struct {
+	Op             scim.Op
+	Type, ID       string
+	Attributes     []string // their names; never their values
+	Deactivated    bool
+	Added, Removed int // members
+}
+
+// A Query asks for Records.
+type Query struct {
+	Tenant     string // empty: of all
+	Connection string // its ID; empty: all of the tenant
+	ResourceID string // of a resource that they are about or that they changed, of the Tenant or Connection; empty: of any, or of none
+	Refused    bool   // those that were refused alone
+	Before     string // the ID of a Record: those before it; empty: the newest
+	Limit      int    // 0: 100
+}
+
+// mostLimit is the largest Query.Limit.
+const mostLimit = 10_000
+
+// Log returns Records, the newest first: of the tenant that the query names, whose
+// admin may ask for it, or of all if it names none. What this process has answered
+// before is among them; what others have, a second later. Of requests that were
+// refused 401 or 429 there are five in a second at most.
+func (r *Registry) Log(ctx context.Context, q Query) ([]Record, error) {
+	if q.Limit < 0 || q.Limit > mostLimit {
+		return nil, invalid("Query.Limit is %d; want 0 to %d", q.Limit, mostLimit)
+	}
+	r.pending.write()
+	return r.store.Records(ctx, q)
+}
+
+// Record returns the Record with an ID, of a tenant or, if that is empty, of any; or
+// ErrNotFound.
+func (r *Registry) Record(ctx context.Context, tenant, id string) (Record, error) {
+	r.pending.write()
+	after := id + "0" // the first ID that could follow
+	records, err := r.store.Records(ctx, Query{Tenant: tenant, Before: after, Limit: 1})
+	switch {
+	case err != nil:
+		return Record{}, err
+	case len(records) == 0 || records[0].ID != id:
+		return Record{}, ErrNotFound
+	}
+	return records[0], nil
+}
+
+// MaskJSON masks the values of a JSON text, such as a resource's Document, as those
+// in the Records of a connection are: so that a Record can be compared with what
+// there is, and replayed on a copy of it. Of what is no JSON nothing is left.
+func (r *Registry) MaskJSON(of Ref, text []byte) []byte {
+	return newMasker(r.pending.key, of, false, "").body(text, false, false)
+}

@@ -1,0 +1,310 @@
+package tenant
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/uuid7"
+)
+
+// Options change how a Registry works.
+type Options struct {
+	// Key keys the hashes of tokens, 32 random bytes or more. Every process needs
+	// the same, for as long as there are tokens. Keep it where the database is not.
+	Key []byte
+
+	// OldKeys are keys that were Key before: tokens hashed with them are known too.
+	OldKeys [][]byte
+
+	Prefix string // of new tokens, and of those that are known: 1 to 20 of a-z and 0-9; default: usher
+
+	// Others knows the tokens that are none of the Registry's, such as an
+	// oauth.Server's access tokens. The Subject it returns is the ID of a
+	// connection, whose settings and limits count. Default: there are none.
+	Others scim.TokenValidator
+
+	// Stale is how long what is known of a token may be used: how long one that
+	// another process has revoked is still accepted at most. Default, and most: 5
+	// seconds.
+	Stale time.Duration
+
+	// Known is of how many tokens and connections the Registry keeps what it has
+	// read; each takes about a kilobyte. Default: 20,000.
+	Known int
+
+	// Source says where a request comes from, for the limit on tokens that are not
+	// valid and for the records. Behind a proxy that is what the proxy says, in a
+	// header that clients cannot write. Default: the address of the connection, of
+	// IPv6 its /64.
+	Source func(r *http.Request) string
+
+	// Failures is how many tokens that are not valid a source may send in a minute;
+	// more are answered 429, and valid ones still accepted. Default: 60.
+	Failures int
+
+	Log LogOptions
+
+	Logger *slog.Logger     // is told what could not be stored in the background; default: slog.Default()
+	Now    func() time.Time // the clock; default: time.Now; called concurrently
+}
+
+// LogOptions say how much is kept of Records. What is beyond is deleted within some
+// minutes, when a connection is next used.
+type LogOptions struct {
+	Age   time.Duration // default: 90 days
+	Count int           // for each connection; default: 10,000
+}
+
+// A Registry knows the connections of all tenants. It is a scim.Authenticator, a
+// scim.Guard and a scim.Observer. Its methods may be called concurrently, and
+// several processes may have one each over the same Store.
+type Registry struct {
+	store   Store
+	options Options
+	hashers []*hasher // the first one for new tokens
+	now     func() time.Time
+
+	cache   cache
+	sources sources
+	pending pending
+	totals  totals // of users
+
+	idMu sync.Mutex
+	ids  uuid7.Source
+}
+
+var _ scim.Authenticator = (*Registry)(nil)
+
+// NewRegistry returns a Registry over a Store. It writes what it has seen, and
+// records, once a second in the background, until Close.
+func NewRegistry(s Store, o *Options) (*Registry, error) {
+	if o == nil {
+		o = new(Options)
+	}
+	r := &Registry{store: s, options: *o}
+	if s == nil {
+		return nil, errors.New("tenant: NewRegistry needs a Store")
+	}
+	for _, key := range append([][]byte{o.Key}, o.OldKeys...) {
+		if len(key) < 32 {
+			return nil, fmt.Errorf("tenant: Options.Key has %d bytes; want 32 random ones or more", len(key))
+		}
+		r.hashers = append(r.hashers, newHasher(slices.Clone(key)))
+	}
+	r.options.Prefix = cmp.Or(o.Prefix, defaultPrefix)
+	if err := checkPrefix(r.options.Prefix); err != nil {
+		return nil, err
+	}
+	const longest = 5 * time.Second
+	switch {
+	case o.Stale < 0 || o.Stale > longest:
+		return nil, fmt.Errorf("tenant: Options.Stale is %v; want %v at most", o.Stale, longest)
+	case o.Known < 0, o.Failures < 0, o.Log.Age < 0, o.Log.Count < 0:
+		return nil, errors.New("tenant: an Option is negative")
+	}
+	r.options.Stale = cmp.Or(o.Stale, longest)
+	r.options.Known = cmp.Or(o.Known, 20_000)
+	r.options.Failures = cmp.Or(o.Failures, 60)
+	r.options.Log.Age = cmp.Or(o.Log.Age, 90*24*time.Hour)
+	r.options.Log.Count = cmp.Or(o.Log.Count, 10_000)
+	r.options.Logger = cmp.Or(o.Logger, slog.Default())
+	if r.options.Source == nil {
+		r.options.Source = addressOf
+	}
+	if r.now = o.Now; r.now == nil {
+		r.now = time.Now
+	}
+	r.cache = newCache(r.options.Known)
+	r.sources = newSources(r.options.Failures)
+	r.pending.start(r)
+	return r, nil
+}
+
+// Close writes what is left to write, and ends. The Registry must not be used any
+// more.
+func (r *Registry) Close() error { return r.pending.stop() }
+
+// NewHandler returns a Handler over the resources' Store for all connections: with
+// the Registry as its validator and Guard, and as its Observer besides one that the
+// options have.
+func (r *Registry) NewHandler(store scim.Store, o *scim.Options) (*scim.Handler, error) {
+	var own scim.Options
+	if o != nil {
+		own = *o
+	}
+	if own.Observer == nil {
+		own.Observer = r
+	} else {
+		own.Observer = scim.Observers(r, own.Observer)
+	}
+	return scim.NewHandler(store, r, &own)
+}
+
+// Add makes a connection. Its Tenant is set; its ID and Created are given to it.
+func (r *Registry) Add(ctx context.Context, c Connection) (Connection, error) {
+	if err := c.check(); err != nil {
+		return Connection{}, err
+	}
+	c.ID, c.Created = r.newID()
+	c.Version, c.Status = 1, Status{}
+	return c, r.store.Add(ctx, c)
+}
+
+// newID returns an id in the order of time, and the time.
+func (r *Registry) newID() (string, time.Time) {
+	r.idMu.Lock()
+	defer r.idMu.Unlock()
+	id, at := r.ids.Next(r.now())
+	return id, at.UTC().Truncate(time.Millisecond)
+}
+
+// Connection returns a connection, or ErrNotFound.
+func (r *Registry) Connection(ctx context.Context, ref Ref) (Connection, error) {
+	return r.store.Connection(ctx, ref)
+}
+
+// Connections returns connections of a tenant, or of all tenants if it is empty, in
+// the order of Tenant and ID: limit at most, and those after a Ref, whose zero value
+// is before all.
+func (r *Registry) Connections(ctx context.Context, tenant string, after Ref, limit int) ([]Connection, error) {
+	return r.store.Connections(ctx, tenant, after, limit)
+}
+
+// Change changes the settings of a connection. change is called again if another
+// change came between. In this process it takes effect at once, in others within
+// Options.Stale. Tenant, ID, Created, ValidFrom and Status stay what they are.
+func (r *Registry) Change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {
+	return r.change(ctx, ref, func(c *Connection) error {
+		validFrom := c.ValidFrom
+		err := change(c)
+		c.ValidFrom = validFrom
+		return err
+	})
+}
+
+func (r *Registry) change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {
+	for try := 1; ; try++ {
+		was, err := r.store.Connection(ctx, ref)
+		if err != nil {
+			return Connection{}, err
+		}
+		c := was
+		c.Types = slices.Clone(was.Types)
+		if err := change(&c); err != nil {
+			return Connection{}, err
+		}
+		c.Tenant, c.ID, c.Created, c.Status, c.Version = was.Tenant, was.ID, was.Created, was.Status, was.Version+1
+		if err := c.check(); err != nil {
+			return Connection{}, err
+		}
+		err = r.store.Change(ctx, c)
+		if errors.Is(err, ErrChanged) && try < 10 {
+			continue
+		}
+		r.cache.forget(ref)
+		return c, err
+	}
+}
+
+// Delete deletes a connection, with its tokens and records. The resources that it
+// provisioned stay.
+func (r *Registry) Delete(ctx context.Context, ref Ref) error {
+	err := r.store.Delete(ctx, ref)
+	r.cache.forget(ref)
+	return err
+}
+
+// Issue makes another token for a connection, besides those it has. The secret is
+// nowhere but in what it returns.
+func (r *Registry) Issue(ctx context.Context, ref Ref, n NewToken) (secret string, t Token, err error) {
+	return r.replace(ctx, ref, time.Time{}, n)
+}
+
+// Rotate makes a new token for a connection and ends all that it has after an
+// overlap, in which the new one is pasted where the old one was. With no overlap
+// the old ones are dead at once.
+func (r *Registry) Rotate(ctx context.Context, ref Ref, overlap time.Duration, n NewToken) (secret string, t Token, err error) {
+	if overlap < 0 {
+		return "", Token{}, invalid("an overlap of %v", overlap)
+	}
+	secret, t, err = r.replace(ctx, ref, r.now().Add(overlap), n)
+	if err == nil && overlap == 0 {
+		err = r.ended(ctx, ref, nil)
+	}
+	return secret, t, err
+}
+
+// ended notes that tokens of a connection were ended at once: access tokens that
+// they were exchanged for are void with them.
+func (r *Registry) ended(ctx context.Context, ref Ref, also func(*Connection)) error {
+	_, err := r.change(ctx, ref, func(c *Connection) error {
+		c.ValidFrom = stamp(r.now())
+		if also != nil {
+			also(c)
+		}
+		return nil
+	})
+	return err
+}
+
+func (r *Registry) replace(ctx context.Context, ref Ref, end time.Time, n NewToken) (secret string, t Token, err error) {
+	for _, text := range []struct{ name, value string }{{"Label", n.Label}, {"CreatedBy", n.CreatedBy}} {
+		if err := checkText(text.name, text.value, false); err != nil {
+			return "", Token{}, err
+		}
+	}
+	now := r.now()
+	if !n.Expires.IsZero() && !n.Expires.After(now) {
+		return "", Token{}, invalid("Expires is past")
+	}
+	secret, id := newSecret(r.options.Prefix)
+	t = Token{ID: id, Connection: ref, Hash: r.hashers[0].sum(nil, secret), Label: n.Label, CreatedBy: n.CreatedBy, Created: stamp(now), Ends: stamp(n.Expires)}
+	err = r.store.Replace(ctx, ref, stamp(end), &t)
+	r.cache.forget(ref)
+	if err != nil {
+		return "", Token{}, err
+	}
+	return secret, t, nil
+}
+
+// stamp is a time as it is stored.
+func stamp(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// Revoke ends one token now.
+func (r *Registry) Revoke(ctx context.Context, ref Ref, tokenID string) error {
+	err := r.store.End(ctx, ref, tokenID, stamp(r.now()))
+	r.cache.forget(ref)
+	if err != nil {
+		return err
+	}
+	return r.ended(ctx, ref, nil)
+}
+
+// SwitchOff ends all tokens of a connection now, and its Federation: there is no
+// provisioning until there is another one.
+func (r *Registry) SwitchOff(ctx context.Context, ref Ref) error {
+	err := r.store.Replace(ctx, ref, stamp(r.now()), nil)
+	r.cache.forget(ref)
+	if err != nil {
+		return err
+	}
+	return r.ended(ctx, ref, func(c *Connection) { c.Federation = Federation{} })
+}
+
+// Tokens returns the tokens of a connection, dead ones too, the newest first.
+func (r *Registry) Tokens(ctx context.Context, ref Ref) ([]Token, error) {
+	return r.store.Tokens(ctx, ref)
+}

@@ -1,0 +1,106 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Store keeps connections, their tokens and records. Its methods may be called
+// concurrently, and by several processes on one database; what a method writes is
+// durable when it returns, or nothing of it is there. No method sees what belongs
+// to another tenant than it is asked for, but for Token and Find, which know an id
+// alone, and Connections and Records without a tenant. Strings are kept as they are and
+// compared byte by byte, but what is no UTF-8 and zero bytes may be replaced; times are
+// kept to the millisecond, in UTC. If the context has ended a method does nothing and
+// reports that. Package tenanttest has the contract as tests.
+type Store interface {
+	// Add stores a new connection. Tenant and ID are set, and no other connection
+	// has them; Version is 1.
+	Add(ctx context.Context, c Connection) error
+
+	// Connection returns one, or ErrNotFound.
+	Connection(ctx context.Context, ref Ref) (Connection, error)
+
+	// Find returns the connection with an ID, whatever its tenant, and reports
+	// whether it has a token that is alive at a time; or ErrNotFound.
+	Find(ctx context.Context, id string, at time.Time) (Connection, bool, error)
+
+	// Connections returns those of a tenant, or of all tenants if it is empty, in
+	// the order of Tenant and ID, after a Ref that need not exist, limit at most, and
+	// none if that is not positive.
+	Connections(ctx context.Context, tenant string, after Ref, limit int) ([]Connection, error)
+
+	// Change stores the settings of a connection, all but its Status and Created,
+	// if it still has the Version before c.Version; otherwise it reports
+	// ErrChanged, or ErrNotFound.
+	Change(ctx context.Context, c Connection) error
+
+	// Delete deletes a connection, its tokens and its records, or reports
+	// ErrNotFound.
+	Delete(ctx context.Context, ref Ref) error
+
+	// Replace ends the connection's tokens, those that end later, at a time, if
+	// that is not zero, and stores a new one, if there is one: all of it or
+	// nothing. It reports ErrNotFound if there is no such connection. Of several
+	// calls at the same time each ends the tokens of those before it.
+	Replace(ctx context.Context, ref Ref, end time.Time, token *Token) error
+
+	// End ends one token at a time, unless it ends earlier, or reports ErrNotFound.
+	End(ctx context.Context, ref Ref, tokenID string, end time.Time) error
+
+	// Token finds a token by its id, with its connection, and reports whether the
+	// connection has one that is alive at a time; or ErrNotFound. It is one read by
+	// an index.
+	Token(ctx context.Context, tokenID string, at time.Time) (Token, Connection, bool, error)
+
+	// Tokens returns those of a connection, the newest first, or ErrNotFound.
+	Tokens(ctx context.Context, ref Ref) ([]Token, error)
+
+	// Note stores what was seen of connections and tokens. What there is no longer
+	// is passed over, and a time that is not later than the one that is stored.
+	Note(ctx context.Context, seen []Seen) error
+
+	// Hold sets Status.Held and HeldReason, unless it is held already or
+	// Status.Approved is later than since; or reports ErrNotFound.
+	Hold(ctx context.Context, ref Ref, since time.Time, reason string) error
+
+	// Approve clears Status.Held and HeldReason, sets Status.Approved and forgets
+	// what Spend has counted, all at once; or reports ErrNotFound.
+	Approve(ctx context.Context, ref Ref, until time.Time) error
+
+	// Spend adds n to what is counted under a name for a connection at a time, and
+	// returns how much was counted after another, n included; or ErrNotFound. n may
+	// be negative: what was spent in vain is given back at the time it was spent, as
+	// much of it as is not forgotten. What is older, under any name, may be forgotten.
+	// If n is 0 nothing is stored. Times may be
+	// rounded to the second. Calls at the same time for one name are one after the
+	// other, in different processes too: each counts those before it.
+	Spend(ctx context.Context, ref Ref, name string, n int, at, after time.Time) (int, error)
+
+	// Append stores records, which have different IDs, in one transaction. Those of
+	// connections that there are not are passed over.
+	Append(ctx context.Context, records []Record) error
+
+	// Records returns records, the newest first, as the query says.
+	Records(ctx context.Context, q Query) ([]Record, error)
+
+	// Trim deletes the records of a connection from before a time, and all but the
+	// newest few. When it reports an error it may have deleted some of them.
+	Trim(ctx context.Context, ref Ref, before time.Time, keep int) error
+}
+
+// Seen is what was seen of a connection: its fields that are zero say nothing.
+type Seen struct {
+	Ref         Ref
+	TokenID     string
+	At          time.Time // of a request with the token: Status.LastSeen and Token.LastUsed
+	LastError   string
+	LastErrorAt time.Time
+}
+
+// The errors of a Store.
+var (
+	ErrNotFound = errors.New("tenant: not found")
+	ErrChanged  = errors.New("tenant: changed at the same time")
+)
