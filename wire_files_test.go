@@ -57,15 +57,15 @@ var catalogue = [][2]int{{1, 12}, {20, 36}, {40, 54}, {60, 97}, {100, 104}, {110
 // elsewhere lists the cases that are no file, with the test that has them or
 // the reason why there is none yet.
 var elsewhere = map[string]string{
-	"E008": "the token endpoint is package oauth's",
-	"E009": "workload identity federation is package oauth's",
-	"E010": "a rate is measured by the load tests: the Handler itself refuses no request for being one of many",
-	"E011": "the limiter is package tenant's; how its refusal is answered is in E012",
+	"E008": "the token endpoint is module oauth's: its TestClientSecret",
+	"E009": "workload identity federation is module oauth's: its TestWorkloadIdentity",
+	"E010": "the limiter is package tenant's: its TestRate",
+	"E011": "the limiter is package tenant's: its TestRate; how its refusal is answered is in E012",
 	"E096": "TestParallelPatches",
 	"E132": "TestParallelPatchesOfGroup",
 	"E142": "TestSchemasFlattened",
 	"E146": "package scimtest/conformance replays Microsoft's web validator: its suite microsoft, which TestUsher there runs against this Handler",
-	"E147": "likewise the direct SCIMTests of Microsoft's Logic App suite, but for Federated_Identity_Test, which needs a token endpoint and is package oauth's",
+	"E147": "likewise the direct SCIMTests of Microsoft's Logic App suite, but for Federated_Identity_Test, which needs a token endpoint: TestLogicAppSuite of module oauth",
 	"E148": "TestEmptyCycle",
 }
 

@@ -38,6 +38,7 @@ func signedWith(key byte) func(*oauth.Options) {
 	}
 }
 
+// TestLifetime shows R-324.
 func TestLifetime(t *testing.T) {
 	for _, kind := range []func(*oauth.Options){sealed, signedWith('d'), signedWith('e')} {
 		for _, life := range []time.Duration{0, time.Hour, 6 * time.Hour} {
@@ -212,6 +213,7 @@ func seal(key []byte, claims any, o *jose.EncrypterOptions) string {
 	return must(must(e.Encrypt(payload)).CompactSerialize())
 }
 
+// TestForgedAccessTokens shows R-326.
 func TestForgedAccessTokens(t *testing.T) {
 	key, typ := bytes.Repeat([]byte{7}, 32), (&jose.EncrypterOptions{}).WithType("at+jwt")
 	good := obj{"iss": issuer, "aud": issuer, "sub": client, "client_id": client, "scope": "scim", "iat": start.Unix(), "exp": start.Unix() + 3600}

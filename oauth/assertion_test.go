@@ -59,6 +59,7 @@ func TestWorkloadIdentity(t *testing.T) {
 	}
 }
 
+// TestAssertions shows R-372.
 func TestAssertions(t *testing.T) {
 	entra := assertionClaims()
 	at := func(seconds int64) int64 { return start.Unix() + seconds }
@@ -267,6 +268,7 @@ func TestAssertionOfAnotherClient(t *testing.T) {
 	}
 }
 
+// TestReplay shows R-396.
 func TestReplay(t *testing.T) {
 	w := newWorld(t)
 	claims := ownClaims()

@@ -33,7 +33,7 @@ func (w *world) serve(t *testing.T) *httptest.Server {
 }
 
 // Entra, simulated, gets its tokens and provisions a company with them; each cycle
-// is 40 minutes later than the one before, so tokens expire in between.
+// is 40 minutes later than the one before, so tokens expire in between.
 func TestEntraProvisions(t *testing.T) {
 	for _, tt := range []struct {
 		name        string

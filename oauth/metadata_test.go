@@ -15,6 +15,7 @@ import (
 
 func signers(keys ...crypto.Signer) []crypto.Signer { return keys }
 
+// TestMetadata shows R-374.
 func TestMetadata(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -149,7 +149,7 @@ func TestRegistryRegenerates(t *testing.T) {
 }
 
 // TestFederations: what a connection's Federation says is whom its assertions must be
-// of, and it needs no token beside it.
+// of, and it needs no token beside it.
 func TestFederations(t *testing.T) {
 	registry, err := tenant.NewRegistry(new(tenant.Memory), &tenant.Options{Key: bytes.Repeat([]byte{9}, 32), Logger: discard()})
 	if err != nil {

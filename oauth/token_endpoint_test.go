@@ -23,6 +23,7 @@ func basic(id, secret string) string {
 
 // TestClientSecret is E008: the token endpoint with the secret in the body answers
 // 200 with an expires_in of 3600 to 21600, and 401 invalid_client to a wrong one.
+//
 func TestClientSecret(t *testing.T) {
 	w := newWorld(t)
 	a := w.send(post(form("client_id", client, "client_secret", secret)))
@@ -40,6 +41,7 @@ func TestClientSecret(t *testing.T) {
 	}
 }
 
+// TestWaysToAuthenticate shows R-372.
 func TestWaysToAuthenticate(t *testing.T) {
 	odd := "s:ecret + ü%&="
 	for _, tt := range []struct {
@@ -73,6 +75,7 @@ func TestWaysToAuthenticate(t *testing.T) {
 	}
 }
 
+// TestRefusedRequests shows R-373.
 func TestRefusedRequests(t *testing.T) {
 	good := form("client_id", client, "client_secret", secret)
 	encoded := good.Encode()

@@ -123,7 +123,7 @@ func shown(w *httptest.ResponseRecorder) string {
 }
 
 // TestNoToken: whatever is no token of the tenant at the address is answered alike,
-// byte by byte, and is not in the log.
+// byte by byte, and is not in the log.
 func TestNoToken(t *testing.T) {
 	x := newHostile(t)
 	last := x.ofA[len(x.ofA)-1]

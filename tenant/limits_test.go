@@ -35,6 +35,7 @@ func retryAfter(t *testing.T, err error) time.Duration {
 
 // TestRate: 25 requests a second for a minute are never too many (E010); what is
 // beyond the rate and its burst is, and passes after what RetryAfter says (E011).
+//
 func TestRate(t *testing.T) {
 	c := newClock()
 	r := newRegistry(t, new(Memory), c)
@@ -115,7 +116,7 @@ func TestConcurrent(t *testing.T) {
 }
 
 // TestFailures: who sends many tokens that are not valid is answered 429, and
-// whoever has a valid one is let in even from the same address.
+// whoever has a valid one is let in even from the same address.
 func TestFailures(t *testing.T) {
 	c, store := newClock(), &counting{Store: new(Memory)}
 	r := newRegistry(t, store, c)

@@ -162,7 +162,7 @@ func patchBody(operations string) string {
 
 var pseudonym = regexp.MustCompile(`(?i)masked\.?[bcdfghjklmnpqrstvwxz]{14}(@masked\.invalid)?`)
 
-// TestRecords: what is recorded of which requests.
+// TestRecords: what is recorded of which requests. (R-396)
 func TestRecords(t *testing.T) {
 	x := newRecorded(t, nil)
 	var ada struct{ ID string }

@@ -103,7 +103,7 @@ func fate(t testing.TB, r *Registry, token string) string {
 }
 
 // TestLifeOfTokens walks through what an admin does with the tokens of a
-// connection.
+// connection.
 func TestLifeOfTokens(t *testing.T) {
 	c := newClock()
 	r := newRegistry(t, new(Memory), c)

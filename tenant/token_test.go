@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// TestTokenForm shows R-323.
 func TestTokenForm(t *testing.T) {
 	whole := regexp.MustCompile(TokenPattern)
 	ids, secrets := map[string]bool{}, map[string]bool{}
@@ -26,7 +27,7 @@ func TestTokenForm(t *testing.T) {
 	}
 }
 
-// TestTokenEvenness: each digit comes as often as any other, at each place.
+// TestTokenEvenness: each digit comes as often as any other, at each place.
 func TestTokenEvenness(t *testing.T) {
 	const n = 6200
 	var counts [secretLength]map[byte]int
