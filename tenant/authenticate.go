@@ -17,7 +17,7 @@ func (r *Registry) ValidateToken(ctx context.Context, token string) (scim.Princi
 	if e == nil || e.found == nil {
 		return scim.Principal{}, err
 	}
-	return e.found.principal(), err
+	return e.principal, err
 }
 
 // Authenticate implements scim.Authenticator: the token is known and alive, its
@@ -33,13 +33,13 @@ func (r *Registry) Authenticate(q *http.Request, token string) (scim.Principal, 
 	if e == nil || e.found == nil {
 		return scim.Principal{}, nil, err
 	}
-	p := e.found.principal()
 	if err != nil {
-		return p, nil, err // whose dead token it is, for the record
+		return e.principal, nil, err // whose dead token it is, for the record
 	}
-	r.pending.see(e, r.now())
-	done, err := e.state.enter(q.Context(), r.now())
-	return p, done, err
+	now := r.now()
+	r.pending.see(e, now)
+	done, err := e.state.enter(q.Context(), now)
+	return e.principal, done, err
 }
 
 var (
@@ -66,7 +66,8 @@ func (r *Registry) find(ctx context.Context, token string, from *source) (*entry
 	e, err := r.known(ctx, id, from, func(e *entry) error {
 		t, c, live, err := r.store.Token(ctx, id, r.now())
 		if err == nil {
-			e.token, e.found, e.live = &t, &c, live
+			copy(e.hash[:], t.Hash)
+			e.tokenID, e.ends, e.found, e.live = t.ID, t.Ends, &c, live
 		}
 		return err
 	})
@@ -76,9 +77,9 @@ func (r *Registry) find(ctx context.Context, token string, from *source) (*entry
 	case e.found == nil:
 		r.hashers[0].is(token, nil) // as long as for one that there is
 		return nil, errUnknown
-	case !r.isHash(token, e.token.Hash):
+	case !r.isHash(token, e.hash[:]):
 		return nil, errUnknown
-	case e.token.Live(r.now()):
+	case e.ends.IsZero() || r.now().Before(e.ends):
 		return e, nil
 	case e.live:
 		return e, errDead
@@ -143,7 +144,7 @@ func (r *Registry) Principal(ctx context.Context, connectionID string) (scim.Pri
 	if err != nil {
 		return scim.Principal{}, err
 	}
-	return e.found.principal(), nil
+	return e.principal, nil
 }
 
 // ValidFrom returns Connection.ValidFrom of a connection, for oauth.Server.

@@ -2,22 +2,31 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/usherkit/scim"
 )
 
 // An entry is what is known of a token, or of a connection, since it was read.
 // found is nil if there is no such thing: a flood of one unknown token costs one
 // read.
 type entry struct {
-	token *Token // nil for a connection
+	// What each request needs lies together: among a hundred thousand, what is
+	// somewhere else is in no cache of the processor.
+	read      time.Time
+	hash      [sha256.Size]byte // of the token
+	ends      time.Time         // the token
+	tokenID   string            // empty for a connection
+	principal scim.Principal
+
 	found *Connection
 	live  bool   // the connection has a live token
 	state *state // of the connection
 
-	read     time.Time
 	renewing atomic.Bool  // somebody reads it anew
 	used     atomic.Int64 // the minute of the last use that was noted, in seconds since 1970
 }
@@ -49,6 +58,7 @@ func (c *cache) put(key string, e *entry, changes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.found != nil {
+		e.principal = e.found.principal()
 		e.state = c.stateOf(e.found)
 		e.state.brakes = !e.found.Brake.isZero()
 	}

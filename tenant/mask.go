@@ -22,12 +22,15 @@ import (
 // The pseudonyms are keyed, so that nobody who reads the records can try names on
 // them, and differ from connection to connection.
 type masker struct {
-	mac    hash.Hash
-	keep   bool   // values stay, but for secrets
-	secret string // the token of the request, which is kept nowhere
+	key    []byte
+	of     Ref
+	mac    hash.Hash // made of them when it is needed
+	keep   bool      // values stay, but for secrets
+	secret string    // the token of the request, which is kept nowhere
 
-	values map[string]string // what was masked, and its mask, for the detail
-	names  map[string]bool   // what is known for a name, likewise
+	// What was masked, with its mask, and what is known for a name: for the detail.
+	values map[string]string
+	names  map[string]bool
 }
 
 // maskKey is the key of all pseudonyms. It is derived, since a pseudonym must be of
@@ -40,12 +43,7 @@ func maskKey(key []byte) []byte {
 
 // newMasker returns the masker for a request of a connection.
 func newMasker(key []byte, of Ref, keep bool, token string) *masker {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(of.Tenant + "\x00" + of.ID))
-	return &masker{
-		mac: hmac.New(sha256.New, mac.Sum(nil)), keep: keep, secret: token,
-		values: map[string]string{}, names: map[string]bool{},
-	}
+	return &masker{key: key, of: of, keep: keep, secret: token, values: map[string]string{}, names: map[string]bool{}}
 }
 
 // A place is where a value stands.
@@ -115,7 +113,15 @@ func (m *masker) scrub(s string) string {
 	if len(m.secret) >= 8 { // a shorter one is no secret, and may be a part of any word
 		s = strings.ReplaceAll(s, m.secret, hidden)
 	}
+	if !mayHaveToken(s) {
+		return s
+	}
 	return tokenForm.ReplaceAllString(s, hidden)
+}
+
+// mayHaveToken saves the search of most texts.
+func mayHaveToken(s string) bool {
+	return strings.Contains(s, "eyJ") || len(s) > tailLength && strings.Count(s, "_") >= 3
 }
 
 // text masks the value of a string.
@@ -243,6 +249,11 @@ func isBase64(s string) bool {
 }
 
 func (m *masker) sum(s string) uint64 {
+	if m.mac == nil {
+		mac := hmac.New(sha256.New, m.key)
+		mac.Write([]byte(m.of.Tenant + "\x00" + m.of.ID))
+		m.mac = hmac.New(sha256.New, mac.Sum(nil))
+	}
 	m.mac.Reset()
 	m.mac.Write([]byte(s))
 	var sum [sha256.Size]byte
@@ -310,7 +321,24 @@ func isID(s string) bool {
 // isName reports whether a text may be the name of an attribute, a schema or an
 // endpoint.
 func isName(s string) bool {
-	return len(s) <= 200 && nameForm.MatchString(s) && !tokenForm.MatchString(s)
+	if s == "" || len(s) > 200 || mayHaveToken(s) && tokenForm.MatchString(s) {
+		return false
+	}
+	isURN := len(s) > 4 && strings.EqualFold(s[:4], "urn:")
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '$':
+		case c >= '0' && c <= '9', c == '_', c == '-':
+			if i == 0 {
+				return false
+			}
+		case c == ':', c == '.':
+			if !isURN {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
-
-var nameForm = regexp.MustCompile(`^(?i:urn:[a-z0-9][a-z0-9:._-]*|[a-z$][a-z0-9_$-]*)$`)

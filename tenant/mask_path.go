@@ -127,6 +127,9 @@ func (m *masker) search(lower, value string) string {
 
 // named notes a name, and those that it is made of.
 func (m *masker) named(s string) string {
+	if m.names[s] {
+		return s
+	}
 	m.names[s] = true
 	for _, word := range pathWord.FindAllString(s, -1) {
 		m.names[word] = true

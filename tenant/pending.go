@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -137,17 +138,14 @@ func (p *pending) trim(ctx context.Context, records []Record) {
 // see notes that a token was used, once a minute.
 func (p *pending) see(e *entry, now time.Time) {
 	now = now.UTC().Truncate(time.Minute)
-	key, id := "/"+e.found.ID, ""
-	if e.token != nil {
-		key, id = e.token.ID, e.token.ID
-	}
 	if last := e.used.Load(); last >= now.Unix() || !e.used.CompareAndSwap(last, now.Unix()) {
 		return
 	}
+	key := cmp.Or(e.tokenID, "/"+e.found.ID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.seen[key]
-	s.Ref, s.TokenID, s.At = e.found.Ref(), id, now
+	s.Ref, s.TokenID, s.At = e.found.Ref(), e.tokenID, now
 	p.seen[key] = s
 }
 

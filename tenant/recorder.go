@@ -104,27 +104,24 @@ func (r *Registry) keepsValues(tokenID, connectionID string) bool {
 func (n *noted) record(key []byte) Record {
 	m := newMasker(key, n.Connection, n.keep, n.token)
 	rec := n.Record
-	m.names[rec.Method], m.names[rec.Operation], m.names[rec.Type] = true, true, true
 	for _, header := range []*string{&rec.ContentType, &rec.UserAgent, &rec.IfMatch, &rec.IfNoneMatch, &rec.Source, &rec.Method} {
 		*header = m.line(*header)
 	}
-	for _, media := range wordForm.FindAllString(rec.ContentType, -1) {
-		m.names[media] = true
-	}
-	m.names[rec.ContentType] = true
-	for _, c := range rec.Changes {
-		m.names[c.ID] = true
-	}
 	rec.Path = m.line(m.path(n.path, n.query))
-	if segments := strings.SplitN(n.path, "/", 3); rec.ResourceID != "" && len(segments) > 1 && segments[1] == rec.ResourceID && !m.names[rec.ResourceID] {
-		rec.ResourceID = m.text(rec.ResourceID, place{})
+	if id := rec.ResourceID; id != "" && len(rec.Changes) == 0 { // as the client wrote it
+		if _, rest, _ := strings.Cut(rec.Path, "/"); rest != "" {
+			rec.ResourceID, _, _ = strings.Cut(rest, "/")
+		}
 	}
-	rec.ResourceID = m.line(rec.ResourceID)
 	if len(rec.Body) > 0 {
-		isSearch := rec.Operation == "search"
-		rec.Body = m.body(rec.Body, isSearch, rec.Cut)
+		rec.Body = m.body(rec.Body, rec.Operation == "search", rec.Cut)
 	}
-	rec.Detail = m.line(m.detail(clipped(rec.Detail)))
+	if rec.Detail != "" {
+		for _, known := range []string{rec.Method, rec.Type, rec.ContentType} {
+			m.named(known)
+		}
+		rec.Detail = m.line(m.detail(clipped(rec.Detail)))
+	}
 	return rec
 }
 
