@@ -219,7 +219,7 @@ type world struct {
 	clock   *clock
 	clients *clients
 	keys    *keyServer
-	log     *bytes.Buffer
+	log     *logged
 	trusted []oauth.Issuer
 }
 
@@ -227,7 +227,7 @@ type world struct {
 // own.
 func newWorld(t testing.TB, change ...func(*oauth.Options)) *world {
 	w := &world{
-		clock: &clock{now: start}, log: new(bytes.Buffer),
+		clock: &clock{now: start}, log: new(logged),
 		clients: &clients{tokens: map[string]string{secret: client, "usher_second": client, "usher_of_another": "another"}},
 		keys:    newKeyServer(t, public(rsaKey(), "k1")),
 	}
@@ -339,3 +339,21 @@ func (w *world) reason() string {
 }
 
 func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// logged is what a logger has written, by whatever goroutine.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
