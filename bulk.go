@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/usherkit/scim/internal/jsontext"
@@ -33,15 +32,6 @@ type bulkOperation struct {
 	outcome
 }
 
-// outcome is what has come of an operation.
-type outcome struct {
-	done    bool
-	failure *failure
-	status  int
-	id      string // of the resource, once it is there
-	etag    string
-}
-
 // A bulk is a bulk request at work.
 type bulk struct {
 	h    *Handler // over the Store of the transaction, if there is one
@@ -56,6 +46,7 @@ type bulk struct {
 	errors       int
 	work         int  // what is left of it, for all operations together
 	flat         bool // no transactions: the Store cannot undo one operation within one, or a Guard is asked, which must not wait for one
+	revocable    bool // a transaction may be undone: what comes of an operation is not logged yet
 	torn         bool // a panic may have left an operation half done in the transaction
 }
 
@@ -259,14 +250,17 @@ func (b *bulk) together(units [][]*bulkOperation) error {
 				return errFlat
 			}
 			undo()
-			b.h, b.ctx = h.over(tx), ctx
+			b.h, b.ctx, b.revocable = h.over(tx), ctx, true
 			b.each(units)
 			if b.torn {
 				return errTorn
 			}
 			return b.ctx.Err()
 		})
-		b.h, b.ctx, b.changes = h, b.req.ctx, all
+		b.h, b.ctx, b.changes, b.revocable = h, b.req.ctx, all, false
+		if err == nil {
+			b.logUntold(units)
+		}
 		if err == nil && all != nil {
 			*all = append(*all, changes...)
 		}
@@ -451,68 +445,4 @@ func (b *bulk) request(o *bulkOperation, method string, data []byte) (err error)
 		}
 	}
 	return nil
-}
-
-// appendLocation appends the URL of the resource that the operation is on, safe
-// in JSON.
-func (b *bulk) appendLocation(dst []byte, o *bulkOperation) []byte {
-	dst = append(dst, b.req.base...)
-	path := o.path
-	switch {
-	case o.method == http.MethodPost:
-		path += "/" + o.id
-	case o.id != "": // the path may have a reference
-		path = o.typ.def.Endpoint + "/" + o.id
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		dst = appendPathSegment(append(dst, '/'), segment)
-	}
-	return dst
-}
-
-// fail records that an operation failed, and logs it like the single request. One
-// that could not be undone either is logged for both, and counts once.
-func (b *bulk) fail(o *bulkOperation, err error) {
-	f := judge(b.ctx, err)
-	if o.failure == nil {
-		b.errors++
-	}
-	o.failure = &f
-	req := *b.req
-	req.method = o.method
-	b.h.log(&req, b.req.mount+"/"+clip(o.path), f, err)
-}
-
-// render writes the BulkResponse (RFC 7644 §3.7.3): the results in the order of
-// the request, of those operations that were tried.
-func (b *bulk) render() []byte {
-	out := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkResponse"],"Operations":[`)
-	some := false
-	for i := range b.ops {
-		o := &b.ops[i]
-		if !o.done {
-			continue
-		}
-		if some {
-			out = append(out, ',')
-		}
-		some = true
-		out = jsontext.AppendQuote(append(out, `{"method":`...), o.method)
-		if o.bulkID != "" {
-			out = jsontext.AppendQuote(append(out, `,"bulkId":`...), o.bulkID)
-		}
-		if o.path != "" && (o.failure == nil || o.method != http.MethodPost) {
-			out = append(b.appendLocation(append(out, `,"location":"`...), o), '"')
-		}
-		if o.failure != nil {
-			out = append(strconv.AppendInt(append(out, `,"status":"`...), int64(o.failure.status), 10), `","response":`...)
-			out = append(o.failure.appendError(out), '}')
-			continue
-		}
-		if o.etag != "" {
-			out = jsontext.AppendQuote(append(out, `,"version":`...), o.etag)
-		}
-		out = append(strconv.AppendInt(append(out, `,"status":"`...), int64(o.status), 10), `"}`...)
-	}
-	return append(out, "]}"...)
 }

@@ -43,14 +43,15 @@ const (
 
 // node is an attribute in its place in a resource type.
 type node struct {
-	attr   *Attribute // nil for an extension and the root
-	name   string     // the attribute's name; an extension's URI
-	path   string     // the canonical path
-	parent *node      // the root for top-level attributes and extensions
-	kind   kind
-	multi  bool
-	place  place
-	rank   int // among its siblings; canonical documents are in this order
+	attr    *Attribute // nil for an extension and the root
+	name    string     // the attribute's name; an extension's URI
+	path    string     // the canonical path
+	parent  *node      // the root for top-level attributes and extensions
+	kind    kind
+	multi   bool
+	place   place
+	several bool // it or what it is in is multi-valued
+	rank    int  // among its siblings; canonical documents are in this order
 
 	readOnly bool
 	veiled   bool // a plain answer leaves out something below it
@@ -237,7 +238,7 @@ func compileAttribute(parent *node, a *Attribute, prefix string, in place) error
 	case !slices.Contains([]Uniqueness{"", UniqueNone, UniqueServer, UniqueGlobal}, a.Uniqueness):
 		return fmt.Errorf("scim: %s: unknown uniqueness %q", path, a.Uniqueness)
 	}
-	n := &node{attr: a, name: a.Name, path: path, kind: k, multi: a.MultiValued, place: in}
+	n := &node{attr: a, name: a.Name, path: path, kind: k, multi: a.MultiValued, several: a.MultiValued || parent.multi, place: in}
 	n.readOnly = a.Mutability == ReadOnly
 	n.unique = a.Uniqueness == UniqueServer || a.Uniqueness == UniqueGlobal
 	n.exact = a.CaseExact || k == kindBinary || k == kindReference // RFC 7643 §2.3.6, §2.3.7

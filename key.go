@@ -75,7 +75,7 @@ func (t *ResourceType) Keys(d Document) []Key {
 				continue
 			}
 			if value := n.keyOf(raw); value != "" {
-				keys = append(keys, Key{Path: n.path, Value: value, Unique: n.unique})
+				keys = append(keys, Key{Path: n.path, Value: value, Unique: n.unique, Multi: n.several})
 			}
 		}
 		if len(keys) > from+1 {

@@ -124,7 +124,7 @@ func requiredKeys(f Filter, yield func(Key) bool) bool {
 		return requiredKeys(f.Filter, yield)
 	case Compare:
 		if n := f.Path.n; f.Op == Eq && n.indexed {
-			return yield(Key{Path: n.path, Value: f.Value.key, Unique: n.unique})
+			return yield(Key{Path: n.path, Value: f.Value.key, Unique: n.unique, Multi: n.several})
 		}
 	}
 	return true

@@ -79,9 +79,12 @@ func (p *Patch) composeMembers(has Set) (MemberDelta, error) {
 		defer func() { *p.work -= d.work * elementWork }() // below zero too, which the next one finds
 	}
 	for i := range p.members {
-		if err := d.do(p.t.members, &p.members[i], has); err != nil {
+		if err := d.do(p.t.members, &p.members[i]); err != nil {
 			return MemberDelta{}, err
 		}
+	}
+	if err := d.removeFrom(p.t.members, has); err != nil {
+		return MemberDelta{}, err
 	}
 	return d.delta(p.t.memberTypes), nil
 }
@@ -92,6 +95,7 @@ type roll struct {
 	reset   bool // of all others it is decided that they are not
 	entries []rollEntry
 	places  map[string]int // of entries, once they are many
+	filters []Filter       // those of the members who are not among entries that are to go
 	work    int            // how often a member was held against a filter
 }
 
@@ -100,12 +104,12 @@ type rollEntry struct {
 	out bool
 }
 
-func (d *roll) do(n *node, s *memberStep, has Set) error {
+func (d *roll) do(n *node, s *memberStep) error {
 	if s.all {
 		*d = roll{reset: true, work: d.work}
 	}
 	if s.filter != nil {
-		return d.removeMatching(n, s.filter, has)
+		return d.removeMatching(n, s.filter)
 	}
 	d.entries = slices.Grow(d.entries, len(s.list))
 	for _, m := range s.list {
@@ -141,28 +145,37 @@ func (d *roll) place(id string) (int, bool) {
 	return i, ok
 }
 
-func (d *roll) removeMatching(n *node, f Filter, has Set) error {
-	limit := maxWork / elementWork
-	if d.work == 0 && terms(f) <= 8 {
-		limit = math.MaxInt // one short filter is granted a group of any size
-	}
-	matches := func(m Member) (bool, error) {
-		if d.work += terms(f); d.work > limit {
-			return false, tooMuch()
-		}
-		return matchElement(f, n.memberElement(m)), nil
-	}
+// removeMatching removes those of the entries who match, and has removeFrom remove
+// the others. Whom a later step names is among the entries then.
+func (d *roll) removeMatching(n *node, f Filter) error {
 	for i, e := range d.entries {
 		if e.out {
 			continue
 		}
-		var err error
-		if d.entries[i].out, err = matches(e.Member); err != nil {
-			return err
+		if d.work += terms(f); d.work > maxMatches {
+			return tooMuch()
 		}
+		d.entries[i].out = matchElement(f, n.memberElement(e.Member))
 	}
-	if d.reset || has == nil {
+	if !d.reset {
+		d.filters = append(d.filters, f)
+	}
+	return nil
+}
+
+// maxMatches bounds how often members may be held against filters.
+const maxMatches = maxWork / elementWork
+
+// removeFrom removes the members who match one of the filters and are not among the
+// entries. They are read once, however many filters there are.
+func (d *roll) removeFrom(n *node, has Set) error {
+	if len(d.filters) == 0 || has == nil {
 		return nil
+	}
+	const short = 8
+	limit := maxMatches
+	if len(d.filters) == 1 && terms(d.filters[0]) <= short && d.work <= short*len(d.entries) {
+		limit = math.MaxInt // one short filter is granted a group of any size
 	}
 	for m, err := range has.All() {
 		if err != nil {
@@ -171,12 +184,15 @@ func (d *roll) removeMatching(n *node, f Filter, has Set) error {
 		if _, decided := d.place(m.ID); decided {
 			continue
 		}
-		out, err := matches(m)
-		if err != nil {
-			return err
-		}
-		if out {
-			d.put(rollEntry{m, true})
+		element := n.memberElement(m)
+		for _, f := range d.filters {
+			if d.work += terms(f); d.work > limit {
+				return tooMuch()
+			}
+			if matchElement(f, element) {
+				d.put(rollEntry{m, true})
+				break
+			}
 		}
 	}
 	return nil

@@ -45,6 +45,7 @@ type Key struct {
 	Path   string // canonical, such as "userName" or "emails.value"
 	Value  string // never empty
 	Unique bool   // no other resource of this type and tenant may have the same Path and Value
+	Multi  bool   // a resource may have several Keys of this Path: the attribute, or what it is part of, is multi-valued
 }
 
 // A Member is an element of a Set, or of what a client asks to add to one.

@@ -71,7 +71,7 @@ type Transactor interface {
 type Query struct {
 	Tenant, Type  string
 	Filter        Filter // nil matches everything
-	Sort          Sort   // zero: the order of creation
+	Sort          Sort   // zero: the order of creation, in which those of one Created may be in the order of their ids
 	Offset, Limit int    // Limit 0: only the total is wanted
 	MaxScan       int    // see Scans and Matcher; 0: any number may be looked at
 

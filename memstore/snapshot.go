@@ -46,6 +46,7 @@ type savedKey struct {
 	Path   string `json:"path"`
 	Value  string `json:"value"`
 	Unique bool   `json:"unique,omitempty"`
+	Multi  bool   `json:"multi,omitempty"`
 }
 
 // Snapshot writes everything in the Store, as of one moment, as JSON: an
@@ -264,7 +265,7 @@ func (re *restoration) add(in saved) error {
 		r.Keys = make([]scim.Key, len(in.Keys))
 	}
 	for i, k := range in.Keys {
-		r.Keys[i] = scim.Key{Path: re.path(k.Path), Value: k.Value, Unique: k.Unique}
+		r.Keys[i] = scim.Key{Path: re.path(k.Path), Value: k.Value, Unique: k.Unique, Multi: k.Multi}
 	}
 	collection := t.collection(in.Type)
 	if err := collection.available(r.Keys, nil); err != nil {

@@ -405,12 +405,23 @@ func (m *Mapping) at(kind Kind, t time.Time) clause {
 
 // paren puts parentheses around an expression that may need them.
 func paren(expr string) string {
+	if isName(expr) {
+		return expr
+	}
+	return "(" + expr + ")"
+}
+
+// isName reports whether an expression is the name of a column.
+func isName(expr string) bool {
 	for i := range len(expr) {
 		switch b := expr[i]; {
 		case b == '.', b == '_', '0' <= b && b <= '9', 'a' <= b|0x20 && b|0x20 <= 'z':
 		default:
-			return "(" + expr + ")"
+			return false
 		}
 	}
-	return expr
+	return true
 }
+
+// computed reports whether the value of a column is made of others.
+func (c Column) computed() bool { return !isName(c.Expr) }

@@ -7,14 +7,16 @@ import (
 )
 
 // What a statement takes is bounded in any database, and so is the time in which
-// one is planned and compiled. A filter may cost so much; what is over that, or
-// deeper, is left to scim.Match.
+// one is planned, compiled and asked of a row. A filter may cost so much; what is
+// over that, or deeper, is left to scim.Match: it compares a value of a document in
+// a tenth of the time.
 const (
 	mostCost   = 1000
-	mostNested = 12
+	mostNested = 10
 
 	costOfEqual    = 1 // many of them are one list
 	costOfOther    = 5
+	costOfComputed = 50 // what is no column, such as a part of a document
 	costOfElements = 50 // a subquery
 )
 
@@ -40,7 +42,7 @@ func (m *Mapping) compile(f scim.Filter) verdict {
 }
 
 func (c *compiler) filter(f scim.Filter, in scope, depth int) verdict {
-	if depth > mostNested {
+	if depth > mostNested || c.cost > mostCost {
 		return unknown
 	}
 	switch f := f.(type) {
@@ -53,12 +55,8 @@ func (c *compiler) filter(f scim.Filter, in scope, depth int) verdict {
 	case scim.Some:
 		return c.some(f, in, depth)
 	}
-	if c.cost > mostCost {
-		return unknown
-	}
 	switch f := f.(type) {
 	case scim.Present:
-		c.cost += costOfOther
 		return c.present(f.Path, in)
 	case scim.Compare:
 		if f.Op != scim.Ne {
@@ -132,6 +130,9 @@ func asks(f scim.Filter) bool {
 // find compiles what the Columns' Equal can say of f, which is about an element:
 // a condition that every resource with such an element satisfies.
 func (c *compiler) find(f scim.Filter, e *Elements) (verdict, bool) {
+	if c.cost > mostCost {
+		return verdict{}, false
+	}
 	switch f := f.(type) {
 	case scim.And:
 		for _, g := range f {
@@ -262,8 +263,13 @@ func (c *compiler) compare(f scim.Compare, in scope) verdict {
 		return c.equal(column, f.Value)
 	}
 	v := c.comparison(column, f)
-	if c.cost += costOfOther; v.exact() && f.Op == scim.Eq {
-		c.cost += costOfEqual - costOfOther
+	switch {
+	case column.computed():
+		c.cost += costOfComputed
+	case v.exact() && f.Op == scim.Eq:
+		c.cost += costOfEqual
+	default:
+		c.cost += costOfOther
 	}
 	if isPrimary(f.Path) && !f.Value.Bool() {
 		// Not to be primary is not to be it (RFC 7643 §2.4): an element without
@@ -294,6 +300,9 @@ func (c *compiler) present(p scim.Path, in scope) verdict {
 		return exactly(always)
 	}
 	column, of, ok := c.value(p, in)
+	if c.cost += costOfOther; ok && column.computed() {
+		c.cost += costOfComputed
+	}
 	switch {
 	case ok && of != nil:
 		return of.some(exactly(c.filled(column)))
@@ -326,6 +335,9 @@ func (c *compiler) present(p scim.Path, in scope) verdict {
 		if !ok {
 			parts = append(parts, unknown)
 			continue
+		}
+		if column.computed() {
+			c.cost += costOfComputed
 		}
 		parts = append(parts, exactly(c.filled(column)))
 	}

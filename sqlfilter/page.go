@@ -39,6 +39,10 @@ type Rows struct {
 	Order         string // what comes after ORDER BY
 	Limit, Offset int
 	Args          []any // of the whole statement, Source.Args among them
+
+	// Undecided says that the filter will be matched with each of the resources:
+	// it may ask hundreds of times about a Set.
+	Undecided bool
 }
 
 // String returns what comes after WHERE: the condition, ORDER BY, LIMIT and
@@ -135,7 +139,7 @@ func (r *reader) decide(ctx context.Context, v verdict) (verdict, error) {
 	if v.surely.is(never) { // then what is in doubt is all there is
 		return v, nil
 	}
-	doubtful, err := r.read(ctx, part{and(v.doubt, v.maybe, not(v.surely)), r.creation()}, mostDoubtful+1, 0)
+	doubtful, err := r.undecided(ctx, and(v.doubt, v.maybe, not(v.surely)), mostDoubtful+1)
 	if err != nil || len(doubtful) > mostDoubtful {
 		return v, err
 	}
@@ -165,18 +169,17 @@ func (r *reader) strange(resource *scim.Resource) error {
 
 // choose leaves to scim.Select what SQL cannot decide.
 func (r *reader) choose(ctx context.Context, v verdict) (*scim.Page, error) {
-	q := r.q
 	if v.exact() {
-		q.Filter = nil
+		r.q.Filter = nil
 	}
-	return scim.Select(r.candidates(ctx, v.maybe), q)
+	return scim.Select(r.candidates(ctx, v.maybe), r.q)
 }
 
 // candidates yields what satisfies a condition, in the order of creation.
 func (r *reader) candidates(ctx context.Context, where clause) iter.Seq2[*scim.Resource, error] {
 	return func(yield func(*scim.Resource, error) bool) {
 		for after := always; ; {
-			some, err := r.read(ctx, part{and(where, after), r.creation()}, chunk, 0)
+			some, err := r.undecided(ctx, and(where, after), chunk)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -216,7 +219,7 @@ func (r *reader) page(ctx context.Context, where clause) (*scim.Page, error) {
 			break
 		}
 		p.where = and(where, p.where)
-		some, err := r.read(ctx, p, want-len(found), offset)
+		some, err := r.read(ctx, p.where, Rows{Order: p.order, Limit: want - len(found), Offset: offset})
 		if err != nil {
 			return nil, err
 		}
@@ -264,12 +267,17 @@ func bare(r *scim.Resource, p scim.Projection) *scim.Resource {
 	return &without
 }
 
-func (r *reader) read(ctx context.Context, p part, limit, offset int) ([]*scim.Resource, error) {
-	if p.where.is(never) {
+// undecided reads what is to be matched, in the order of creation.
+func (r *reader) undecided(ctx context.Context, where clause, limit int) ([]*scim.Resource, error) {
+	return r.read(ctx, where, Rows{Order: r.creation(), Limit: limit, Undecided: r.q.Filter != nil})
+}
+
+func (r *reader) read(ctx context.Context, where clause, rows Rows) ([]*scim.Resource, error) {
+	if where.is(never) {
 		return nil, nil
 	}
-	rows := Rows{Order: p.order, Limit: limit, Offset: offset, Args: r.args()}
-	rows.Where = p.where.render(r.Dialect, &rows.Args)
+	rows.Args = r.args()
+	rows.Where = where.render(r.Dialect, &rows.Args)
 	return r.Read(ctx, rows)
 }
 

@@ -94,7 +94,9 @@ type Mapping struct {
 // A Column is an SQL expression for the value of an attribute. NULL is no value,
 // and neither is the empty text. It says from which table it is: "u.email". But
 // for Text, SQLite must compare it by its bytes, as it does by default: where
-// the column has another collation, that is "u.email COLLATE BINARY".
+// the column has another collation, that is "u.email COLLATE BINARY". If it is
+// more than the name of a column, such as a part of a document, a filter compares
+// it twenty times; what is beyond is left to [scim.Match], which is faster then.
 type Column struct {
 	Expr string
 	Kind Kind

@@ -13,7 +13,8 @@ import (
 // postgres is an engine.DB over the pool of a PostgreSQL database.
 type postgres struct {
 	db    *sql.DB
-	stmts *statements // nil if the driver has its own
+	stmts *statements // nil if the driver has its own, which is pgx's then
+	pgx   pgxMode
 }
 
 func newPostgres(db *sql.DB) engine.DB {
@@ -41,8 +42,9 @@ func (p *postgres) close() error {
 }
 
 func (p *postgres) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
-	if p.stmts != nil && !strings.HasPrefix(query, "SELECT") && !strings.HasPrefix(query, "WITH RECURSIVE") {
-		return p.queryOnce(ctx, query, args)
+	reads := strings.HasPrefix(query, "SELECT") || strings.HasPrefix(query, "WITH RECURSIVE")
+	if p.stmts == nil && len(query) > engine.MostPrepared || p.stmts != nil && !reads {
+		return p.queryAside(ctx, query, args)
 	}
 	r, err := p.stmts.query(ctx, p.db, query, args)
 	if err != nil {
@@ -59,19 +61,23 @@ func (p *postgres) Exec(ctx context.Context, query string, args ...any) (int64, 
 	if err != nil {
 		return 0, ended(ctx, err)
 	}
-	defer conn.Close() // as in queryOnce
+	defer conn.Close() // as in queryAside
 	lingering, done := engine.Lingering(ctx)
 	defer done()
 	return (*statements)(nil).exec(lingering, conn, query, args)
 }
 
-// queryOnce is for a statement that writes. Where a driver says that a connection
-// is bad, package sql executes the statement on another, and lib/pq says so too if
-// the server may have executed it, and perhaps has: not on a connection taken aside.
-func (p *postgres) queryOnce(ctx context.Context, query string, args []any) (engine.Rows, error) {
+// queryAside is for a long statement, and with lib/pq for one that writes: where a
+// driver says that a connection is bad, package sql executes the statement on
+// another, and lib/pq says so too if the server may have executed it, and perhaps
+// has: not on a connection taken aside.
+func (p *postgres) queryAside(ctx context.Context, query string, args []any) (engine.Rows, error) {
 	conn, err := p.db.Conn(ctx)
 	if err != nil {
 		return nil, ended(ctx, err)
+	}
+	if p.stmts == nil {
+		args = p.pgx.with(conn, query, args)
 	}
 	r, err := (*statements)(nil).query(ctx, conn, query, args)
 	if err != nil {
@@ -109,7 +115,7 @@ func (p *postgres) InTx(ctx context.Context, fn func(ctx context.Context, tx eng
 		return ended(ctx, err)
 	}
 	defer tx.Rollback() // of nothing, once it is committed
-	if err := fn(withTx(ctx, tx, p), postgresTx{tx, p.stmts}); err != nil {
+	if err := fn(withTx(ctx, tx, p), postgresTx{p, conn, tx}); err != nil {
 		return engine.Lost(err, tx.Rollback())
 	}
 	if err := ctx.Err(); err != nil {
@@ -119,11 +125,15 @@ func (p *postgres) InTx(ctx context.Context, fn func(ctx context.Context, tx eng
 }
 
 type postgresTx struct {
-	tx    *sql.Tx
-	stmts *statements
+	*postgres
+	conn *sql.Conn
+	tx   *sql.Tx
 }
 
 func (p postgresTx) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	if p.stmts == nil {
+		args = p.pgx.with(p.conn, query, args)
+	}
 	r, err := p.stmts.query(ctx, p.tx, query, args)
 	if err != nil {
 		return nil, err

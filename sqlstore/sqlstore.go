@@ -27,8 +27,10 @@ import (
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/sqlfilter"
+	"github.com/usherkit/scim/sqlstore/internal/connections"
 	"github.com/usherkit/scim/sqlstore/internal/engine"
 	"github.com/usherkit/scim/sqlstore/migrations"
+	"github.com/usherkit/scim/tenant"
 )
 
 // A Dialect is a kind of database.
@@ -64,10 +66,11 @@ type Options struct {
 // A Store is a scim.Transactor in a database. Its methods may be called
 // concurrently, and by several processes on the same database.
 type Store struct {
-	engine *engine.Store
-	db     engine.DB
-	steps  []engine.Migration
-	close  func() error
+	engine  *engine.Store
+	tenants tenant.Store
+	db      engine.DB
+	steps   []engine.Migration
+	close   func() error
 }
 
 var _ scim.Transactor = (*Store)(nil)
@@ -79,22 +82,20 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error
 	if o == nil {
 		o = new(Options)
 	}
-	over, closeDB, err := database(ctx, db, d, *o)
-	if err != nil {
-		return nil, engine.Explain(err)
-	}
 	steps, err := steps(d)
-	if err == nil && o.Migrate {
-		err = engine.Migrate(ctx, over, d, steps)
-	}
-	if err == nil {
-		err = engine.Check(ctx, over, steps)
-	}
 	if err != nil {
-		_ = closeDB() // the first error says more
 		return nil, err
 	}
-	return &Store{engine: engine.New(over, d, o.Now), db: over, steps: steps, close: closeDB}, nil
+	over, closeDB, err := database(ctx, db, d, *o)
+	if err != nil {
+		return nil, engine.Reveal(engine.Explain(err))
+	}
+	if err := engine.Open(ctx, over, d, steps, o.Migrate); err != nil {
+		_ = closeDB() // the first error says more
+		return nil, engine.Reveal(err)
+	}
+	of := engine.New(over, d, o.Now)
+	return &Store{engine: of, tenants: connections.New(of.Others(), d), db: over, steps: steps, close: closeDB}, nil
 }
 
 func database(ctx context.Context, db *sql.DB, d Dialect, o Options) (engine.DB, func() error, error) {
@@ -119,10 +120,12 @@ func (s *Store) Close() error { return s.close() }
 // Ping reports whether the database answers and has the schema that the Store
 // needs: for health checks.
 func (s *Store) Ping(ctx context.Context) error {
-	return engine.Check(ctx, s.db, s.steps)
+	return engine.Reveal(engine.Check(ctx, s.db, s.steps))
 }
 
-// Create implements scim.Store.
+// Create implements scim.Store. The name of a tenant has 1,000 bytes at the most and
+// that of a type 200, of UTF-8 without NULs: others are scim.ErrInvalidValue, and
+// have no resources.
 func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
 	return s.engine.Create(ctx, ref, c)
 }
@@ -150,21 +153,36 @@ func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error 
 }
 
 // InTx implements scim.Transactor. Within fn, [Tx] finds the transaction for
-// statements of the application's own. An InTx of the Store that fn is given is a
-// savepoint. The context of fn is not cancelled in SQLite, which would undo what
-// others wrote with it.
+// statements of the application's own. The Store that fn is given is in it, and so
+// is this one when it is called with the context of fn; an InTx of theirs is a
+// savepoint. In SQLite that context has no deadline and is not cancelled, which would
+// undo what others wrote with it.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
 	return s.engine.InTx(ctx, fn)
 }
 
+// Tenants returns the Store of connections, tokens and records in the same
+// database, for tenant.NewRegistry. What it writes is no part of a transaction of
+// InTx: do not call it inside of one.
+func (s *Store) Tenants() tenant.Store { return s.tenants }
+
 // Reindex computes the Keys of all stored resources of a type anew, of all
 // tenants, and returns how many changed: after the type's Indexed, or the
 // caseExact or uniqueness of an attribute, has changed. It may run while the Store
-// is used; until it is done, look-ups by what is newly indexed may miss what is
-// there. If a value that must be unique now is there twice, it reports
-// scim.ErrUniqueness.
+// is used, and again at any time; it reads everything of the type, some thousand
+// resources a second, and writes what differs.
+//
+// Until it is done, an eq filter on what is newly indexed does not find what is
+// there, and what must be unique now may come twice; and so it is with whatever a
+// process that still has the definition of before writes afterwards. So: replace all
+// processes, then Reindex, and only then let anybody match by the attribute. To go
+// back is the same in the other order.
+//
+// If a value that must be unique now is there twice, it reports scim.ErrUniqueness
+// in an error that names both resources. What came before them has its Keys.
 func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (changed int, err error) {
-	return s.engine.Reindex(ctx, t)
+	changed, err = s.engine.Reindex(ctx, t)
+	return changed, engine.Reveal(err)
 }
 
 // Migrate brings the schema of a database up to date. Several processes may call it
@@ -178,9 +196,9 @@ func Migrate(ctx context.Context, db *sql.DB, d Dialect) error {
 	}
 	over, closeDB, err := database(ctx, db, d, Options{})
 	if err != nil {
-		return engine.Explain(err)
+		return engine.Reveal(engine.Explain(err))
 	}
-	err = engine.Migrate(ctx, over, d, steps)
+	err = engine.Reveal(engine.Migrate(ctx, over, d, steps))
 	if e := closeDB(); err == nil {
 		err = e
 	}

@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+
+	"github.com/usherkit/scim/sqlstore/internal/engine"
 )
 
 // statements keeps the statements that are used most recently prepared. A
@@ -33,10 +35,7 @@ type statement struct {
 	dropped   bool
 }
 
-const (
-	maxStatements    = 256
-	maxStatementText = 16 << 10 // bytes; longer texts are one-off lists of values
-)
+const maxStatements = 256
 
 func newStatements(on preparer, shared bool) *statements {
 	return &statements{on: on, shared: shared, byText: map[string]*list.Element{}}
@@ -47,7 +46,7 @@ func newStatements(on preparer, shared bool) *statements {
 // prepared: that takes another connection, which somebody may hold who waits for
 // one too.
 func (s *statements) take(ctx context.Context, on runner, text string) *statement {
-	if s == nil || len(text) > maxStatementText {
+	if s == nil || len(text) > engine.MostPrepared {
 		return nil
 	}
 	s.mu.Lock()

@@ -8,13 +8,16 @@ import (
 // Tx returns the transaction that is running in a context: that of a hook of the
 // Handler, or of the function handed to [Store.InTx]. Whatever an application
 // does in it, with tables of its own, takes effect together with the Store's own
-// writes, or not at all.
+// writes, or not at all. The Store itself is in the transaction too when it is
+// called with this context, and when that is over it reports an error.
 //
 // It is for the goroutine that it is handed to, until that returns: it must not
 // be committed or rolled back, and its rows are closed before. In SQLite it is
 // shared with others who write at the moment and wait meanwhile: let it be short,
-// and report every error of a statement. Outside of a transaction Tx
-// returns false.
+// and report every error of a statement. There its context has no deadline and is
+// never cancelled, so give what else you wait for one of its own; and what writes
+// by the *sql.DB instead waits for this transaction, which waits for it, until its
+// driver gives up (SQLITE_BUSY). Outside of a transaction Tx returns false.
 func Tx(ctx context.Context) (*sql.Tx, bool) {
 	in, ok := ctx.Value(txKey{}).(running)
 	return in.tx, ok

@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/usherkit/scim"
@@ -27,14 +29,34 @@ func (k *kit) createUser(u scim.User) *scim.Resource {
 	return k.create(acme, "User", k.userChange(u))
 }
 
-// createUsers returns the ids of n new users.
+// createUsers returns the ids of n new users, in the order of creation.
 func (k *kit) createUsers(n int) []string {
 	k.t.Helper()
-	ids := make([]string, n)
-	for i := range ids {
-		ids[i] = k.create(acme, "User", k.numbered(i)).ID
+	users := make([]*scim.Resource, n)
+	for i := range users {
+		users[i] = k.create(acme, "User", k.numbered(i))
 	}
-	return ids
+	return k.inOrder(users)
+}
+
+// inOrder returns the ids of users in the order in which they were created; those of
+// one moment in the order of their ids, if that is the store's.
+func (k *kit) inOrder(users []*scim.Resource) []string {
+	k.t.Helper()
+	created := ids(users)
+	moments := slices.Clone(users)
+	slices.SortStableFunc(moments, func(a, b *scim.Resource) int {
+		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+	})
+	byMoment := ids(moments)
+	if slices.Equal(created, byMoment) {
+		return created
+	}
+	listed := slices.DeleteFunc(k.find("User", ""), func(id string) bool { return !slices.Contains(created, id) })
+	if slices.Equal(listed, byMoment) {
+		return byMoment
+	}
+	return created
 }
 
 // createMany does the same, in a few transactions if the store has any.

@@ -35,7 +35,13 @@ func deviceType(t testing.TB) *scim.ResourceType {
 		scim.Attribute{Name: "notes", MultiValued: true})}
 	owner := scim.Attribute{Name: "owner", Type: scim.TypeComplex, SubAttributes: append(simple("", false, true), scim.Attribute{Name: "value"}, scim.Attribute{Name: "primary", Type: scim.TypeBoolean})}
 	own := slices.Concat(simple("", false, false), simple("Key", false, false), simple("s", true, false), simple("Keys", true, true),
-		[]scim.Attribute{serial, ports, owner, {Name: "displayName"}, {Name: "odd-name", CaseExact: true}})
+		[]scim.Attribute{
+			serial, ports, owner,
+			{Name: "odd-name", CaseExact: true},
+			// Of other types these have a column of their own.
+			{Name: "displayName", MultiValued: true},
+			{Name: "userName", MultiValued: true, Uniqueness: scim.UniqueServer},
+		})
 	const uri = "urn:example:2.0:Device's%s:Extra"
 	extra := slices.Concat(simple("", false, false), simple("Keys", true, false), []scim.Attribute{owner, ports, {Name: "userName", Uniqueness: scim.UniqueGlobal}})
 	indexed := []string{"owner.value", "ports.integer", "displayName", "odd-name", uri + ":owner.string", uri + ":ports.dateTime"}

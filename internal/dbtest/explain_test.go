@@ -73,6 +73,7 @@ func usualRequests() []usualRequest {
 		{name: "the groups of a user", method: "GET", path: query("Groups", "filter", `members.value eq "{user}"`, "excludedAttributes", "members"), status: 200, finds: `"totalResults":2,`, rows: 8},
 		{name: "the members of a group", method: "GET", path: query("Users", "filter", `groups.value eq "{small}"`, "attributes", "userName"), status: 200, finds: `"totalResults":10,`, rows: 30},
 		{name: "a page", method: "GET", path: query("Users", "count", "10", "attributes", "userName"), status: 200, finds: `"itemsPerPage":10`, rows: 11},
+		{name: "a page with groups", method: "GET", path: query("Users", "count", "10"), status: 200, finds: "group-2", rows: 51},
 		{name: "a page by cursor", method: "GET", path: query("Users", "count", "10", "cursor", "", "attributes", "userName"), status: 200, finds: "nextCursor", rows: 11},
 		{name: "a page by userName", method: "GET", path: query("Users", "count", "10", "sortBy", "userName", "attributes", "userName"), status: 200, finds: `"itemsPerPage":10`, rows: 13},
 		{name: "a page by userName, the last first", method: "GET", path: query("Users", "count", "10", "sortBy", "userName", "sortOrder", "descending", "attributes", "userName"), status: 200, finds: `"itemsPerPage":10`, rows: 200},
@@ -214,10 +215,10 @@ func loadCrowd(t *testing.T, db *sql.DB, d sqlfilter.Dialect, c crowd) {
 		group = `'{"displayName":"group-#"}'`
 	)
 	execute(t, db,
-		"INSERT INTO scim_resource SELECT tenant, 'User', id, 1, 0, 0, replace("+user+", '#', n), 'user-' || n, 'ext-' || n, 'person ' || n,"+
+		"INSERT INTO scim_resource SELECT tenant, 'User', id, 1, 0, 0, 'Person ' || n, replace("+user+", '#', n), 'user-' || n, 'ext-' || n, 'person ' || n,"+
 			` '[["emails.value","user-' || n || '@example.com",0]]'`+rows(userIDs, c.users),
 		"INSERT INTO scim_key SELECT tenant, 'User', 'emails.value', 'user-' || n || '@example.com', id, 0"+rows(userIDs, c.users),
-		"INSERT INTO scim_resource SELECT tenant, 'Group', id, 1, 0, 0, replace("+group+", '#', n), NULL, NULL, NULL, '[[\"displayName\",\"group-' || n || '\",1]]'"+rows(groupIDs, c.groups),
+		"INSERT INTO scim_resource SELECT tenant, 'Group', id, 1, 0, 0, 'group-' || n, replace("+group+", '#', n), NULL, NULL, NULL, '[[\"displayName\",\"group-' || n || '\",1]]'"+rows(groupIDs, c.groups),
 		"INSERT INTO scim_key SELECT tenant, 'Group', 'displayName', 'group-' || n, id, 1"+rows(groupIDs, c.groups),
 	)
 	for g := range c.groups / c.tenants {

@@ -401,9 +401,11 @@ func consistent(t *testing.T, u *underTest) {
 	t.Helper()
 	each := "json_each(r.keys) k"
 	part := func(i string) string { return "json_extract(k.value, '$[" + i + "]')" }
+	shown := "CASE json_type(document, '$.displayName') WHEN 'text' THEN json_extract(document, '$.displayName') END"
 	if u.dialect == sqlfilter.PostgreSQL {
 		each = "jsonb_array_elements(r.keys::jsonb) k"
 		part = func(i string) string { return "(k.value->>" + i + ")" }
+		shown = "CASE jsonb_typeof(document::jsonb->'displayName') WHEN 'string' THEN document::jsonb->>'displayName' END"
 	}
 	stored := "SELECT r.tenant_id, r.type, " + part("0") + ", " + part("1") + ", r.id, CAST(" + part("2") + " AS integer) FROM scim_resource r, " + each + " WHERE r.keys IS NOT NULL"
 	const keys = "SELECT tenant_id, type, path, value, id, is_unique FROM scim_key"
@@ -412,6 +414,7 @@ func consistent(t *testing.T, u *underTest) {
 		"rows of keys that no resource has":  keys + " EXCEPT " + stored,
 		"members that do not exist":          "SELECT 1 FROM scim_member m WHERE NOT EXISTS (SELECT 1 FROM scim_resource r WHERE r.tenant_id = m.tenant_id AND r.type = m.member_type AND r.id = m.member_id)",
 		"members of what does not exist":     "SELECT 1 FROM scim_member m WHERE NOT EXISTS (SELECT 1 FROM scim_resource r WHERE r.tenant_id = m.tenant_id AND r.type = m.group_type AND r.id = m.group_id)",
+		"names that are not the document's":  "SELECT 1 FROM scim_resource WHERE coalesce(display, '-') <> coalesce(" + shown + ", '-')",
 		"ids that two resources have":        "SELECT id FROM scim_resource GROUP BY tenant_id, id HAVING count(*) > 1",
 	} {
 		if n := number(t, u.DB, "SELECT count(*) FROM ("+query+") AS wrong"); n > 0 {

@@ -46,7 +46,7 @@ func (g ground) copy(b *testing.B, tenant, id string, from, n int) error {
 	}
 	defer tx.Rollback()
 	for _, statement := range []string{
-		"INSERT INTO scim_resource SELECT r.tenant_id, r.type, " + copyOf + ", 1, r.created_ms, r.modified_ms, " + numbered("document") + ", " +
+		"INSERT INTO scim_resource SELECT r.tenant_id, r.type, " + copyOf + ", 1, r.created_ms, r.modified_ms, " + numbered("display") + ", " + numbered("document") + ", " +
 			numbered("user_name") + ", " + numbered("external_id") + ", " + numbered("display_name") + ", " + numbered("keys") + " FROM scim_resource r" + where,
 		"INSERT INTO scim_key SELECT r.tenant_id, r.type, r.path, " + numbered("value") + ", " + copyOf + ", 0 FROM scim_key r" + where,
 	} {

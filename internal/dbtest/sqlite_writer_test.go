@@ -413,16 +413,23 @@ func refusal(t *testing.T, err error, want string) {
 	}
 }
 
-// A write with the Store instead of the one that InTx hands over would wait for
-// itself.
+// A write with the Store instead of the one that InTx hands over does not wait for
+// itself: it is in the transaction.
 func TestSQLiteWriteWithinAWrite(t *testing.T) {
 	onEachSQLite(t, func(t *testing.T, driver string) {
 		n := openNotebook(t, driver, sqlstore.Options{})
+		undo := errors.New("undo")
 		err := n.InTx(t.Context(), func(ctx context.Context, _ scim.Store) error {
-			return n.Delete(ctx, scim.Ref{Tenant: "t", Type: "User", ID: "some"}, "")
+			if _, err := n.Create(ctx, users, userNamed(t, "within")); err != nil {
+				return err
+			}
+			return undo
 		})
-		if err == nil || !strings.Contains(err.Error(), "in this context") {
-			t.Errorf("got %v, want an error that says what is wrong", err)
+		if err != undo {
+			t.Errorf("got %v, want %v", err, undo)
+		}
+		if got := countUsers(t, n, ""); got != 0 {
+			t.Errorf("got %d users, want none", got)
 		}
 	})
 }

@@ -214,7 +214,7 @@ func showResource(r *scim.Resource, p scim.Projection, err error) string {
 func showKeys(keys []scim.Key) string {
 	list := make([]string, len(keys))
 	for i, k := range keys {
-		list[i] = fmt.Sprintf("%s %+q %v", k.Path, k.Value, k.Unique)
+		list[i] = fmt.Sprintf("%s %+q %v %v", k.Path, k.Value, k.Unique, k.Multi)
 	}
 	slices.Sort(list)
 	return fmt.Sprintf("keys %s", list)

@@ -12,12 +12,25 @@ import (
 // db is an engine.DB over a pool.
 type db struct {
 	pool    *pgxpool.Pool
+	config  *pgx.ConnConfig
 	writers writers
 }
 
-func newDB(pool *pgxpool.Pool) *db { return &db{pool: pool, writers: newWriters(pool)} }
+func newDB(pool *pgxpool.Pool) *db {
+	return &db{pool: pool, config: pool.Config().ConnConfig, writers: newWriters(pool)}
+}
+
+// oversize reports whether a statement is one that pgx is not to keep prepared, though
+// it does so with others.
+func oversize(config *pgx.ConnConfig, query string) bool {
+	usual := config.DefaultQueryExecMode
+	return len(query) > engine.MostPrepared && (usual == pgx.QueryExecModeCacheStatement || usual == pgx.QueryExecModeCacheDescribe)
+}
 
 func (d *db) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
+	if oversize(d.config, query) {
+		args = append([]any{pgx.QueryExecModeDescribeExec}, args...)
+	}
 	r, err := d.pool.Query(ctx, query, args...)
 	if err != nil {
 		return nil, ended(ctx, err)
@@ -38,8 +51,8 @@ func (d *db) InTx(ctx context.Context, fn func(ctx context.Context, tx engine.Qu
 	// How it ends is not left open when the caller gives up.
 	lingering, done := engine.Lingering(ctx)
 	defer done()
-	t := &transaction{conn: conn.Conn(), ctx: lingering}
-	defer t.undo()
+	t := &transaction{conn: conn.Conn(), config: d.config, ctx: lingering}
+	defer t.end()
 	if err := fn(withTx(ctx, t), t); err != nil {
 		return engine.Lost(t.because(err), t.undo())
 	}

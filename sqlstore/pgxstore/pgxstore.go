@@ -12,7 +12,10 @@
 // disk. So a pool of a few connections for each processor of the server is faster
 // than a large one.
 //
-// pgx prepares statements by itself. Behind a pooler that gives each transaction
+// pgx prepares statements by itself, and keeps 512 of each connection, of which the
+// server keeps some 100 kB each; the Store keeps long ones from it. A pool of many
+// connections does well with statement_cache_capacity=128 in its DSN, and with
+// jit=off. Behind a pooler that gives each transaction
 // another connection of the server and does not keep track of what is prepared (as
 // PgBouncer does from 1.21 on where max_prepared_statements is positive), say
 // default_query_exec_mode=exec in the DSN.
@@ -31,7 +34,9 @@ import (
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/sqlstore"
+	"github.com/usherkit/scim/sqlstore/internal/connections"
 	"github.com/usherkit/scim/sqlstore/internal/engine"
+	"github.com/usherkit/scim/tenant"
 )
 
 // Options change how a Store works. The zero Options, and nil, mean the defaults.
@@ -47,8 +52,9 @@ type Options struct {
 // or of an engine that speaks like it; its encoding is UTF8. Its methods may be
 // called concurrently, and by several processes on the same database.
 type Store struct {
-	engine *engine.Store
-	db     *db
+	engine  *engine.Store
+	tenants tenant.Store
+	db      *db
 }
 
 var _ scim.Transactor = (*Store)(nil)
@@ -61,16 +67,14 @@ func Open(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	}
 	over := newDB(pool)
 	steps, err := steps()
-	if err == nil && o.Migrate {
-		err = engine.Migrate(ctx, over, sqlstore.PostgreSQL, steps)
-	}
 	if err == nil {
-		err = engine.Check(ctx, over, steps)
+		err = engine.Open(ctx, over, sqlstore.PostgreSQL, steps, o.Migrate)
 	}
 	if err != nil {
-		return nil, err
+		return nil, engine.Reveal(err)
 	}
-	return &Store{engine: engine.New(over, sqlstore.PostgreSQL, o.Now), db: over}, nil
+	of := engine.New(over, sqlstore.PostgreSQL, o.Now)
+	return &Store{engine: of, tenants: connections.New(of.Others(), sqlstore.PostgreSQL), db: over}, nil
 }
 
 // Close does nothing, as all that the Store has is the pool's. It is there so that
@@ -84,10 +88,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return engine.Check(ctx, s.db, steps)
+	return engine.Reveal(engine.Check(ctx, s.db, steps))
 }
 
-// Create implements scim.Store.
+// Create implements scim.Store. The names of tenants and types have the limits of
+// package sqlstore.
 func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
 	return s.engine.Create(ctx, ref, c)
 }
@@ -115,20 +120,35 @@ func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error 
 }
 
 // InTx implements scim.Transactor. Within fn, [Tx] finds the transaction for
-// statements of the application's own. An InTx of the Store that fn is given is a
+// statements of the application's own. The Store that fn is given is in it, and so
+// is this one when it is called with the context of fn; an InTx of theirs is a
 // savepoint.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
 	return s.engine.InTx(ctx, fn)
 }
 
+// Tenants returns the Store of connections, tokens and records in the same
+// database, for tenant.NewRegistry. What it writes is no part of a transaction of
+// InTx: do not call it inside of one.
+func (s *Store) Tenants() tenant.Store { return s.tenants }
+
 // Reindex computes the Keys of all stored resources of a type anew, of all
 // tenants, and returns how many changed: after the type's Indexed, or the
 // caseExact or uniqueness of an attribute, has changed. It may run while the Store
-// is used; until it is done, look-ups by what is newly indexed may miss what is
-// there. If a value that must be unique now is there twice, it reports
-// scim.ErrUniqueness.
+// is used, and again at any time; it reads everything of the type, some thousand
+// resources a second, and writes what differs.
+//
+// Until it is done, an eq filter on what is newly indexed does not find what is
+// there, and what must be unique now may come twice; and so it is with whatever a
+// process that still has the definition of before writes afterwards. So: replace all
+// processes, then Reindex, and only then let anybody match by the attribute. To go
+// back is the same in the other order.
+//
+// If a value that must be unique now is there twice, it reports scim.ErrUniqueness
+// in an error that names both resources. What came before them has its Keys.
 func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (changed int, err error) {
-	return s.engine.Reindex(ctx, t)
+	changed, err = s.engine.Reindex(ctx, t)
+	return changed, engine.Reveal(err)
 }
 
 // Migrate brings the schema of a database up to date, as [sqlstore.Migrate] does:
@@ -138,7 +158,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if err != nil {
 		return err
 	}
-	return engine.Migrate(ctx, newDB(pool), sqlstore.PostgreSQL, steps)
+	return engine.Reveal(engine.Migrate(ctx, newDB(pool), sqlstore.PostgreSQL, steps))
 }
 
 func steps() ([]engine.Migration, error) {

@@ -2,6 +2,7 @@ package pgxstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 
@@ -13,7 +14,9 @@ import (
 // Tx returns the transaction that is running in a context: that of a hook of the
 // Handler, or of the function handed to [Store.InTx]. Whatever an application
 // does in it, with tables of its own, takes effect together with the Store's own
-// writes, or not at all. Its Begin is a savepoint.
+// writes, or not at all. Its Begin is a savepoint. The Store itself is in the
+// transaction too when it is called with this context, and when that is over it
+// reports an error.
 //
 // It is for the goroutine that it is handed to, until that returns: it must not
 // be committed or rolled back, and its rows are closed before. Outside of a
@@ -36,6 +39,7 @@ func withTx(ctx context.Context, t *transaction) context.Context {
 // statement, and what nobody waits for with the next one or with COMMIT.
 type transaction struct {
 	conn   *pgx.Conn
+	config *pgx.ConnConfig
 	ctx    context.Context    // to end it in
 	tx     pgx.Tx             // nil until it has begun
 	waits  []*pgx.QueuedQuery // what was to be executed later
@@ -46,7 +50,14 @@ type transaction struct {
 var _ engine.Deferrer = (*transaction)(nil)
 
 func (t *transaction) Query(ctx context.Context, query string, args ...any) (engine.Rows, error) {
-	if t.ready() {
+	apart := oversize(t.config, query)
+	if apart {
+		if err := t.flush(ctx); err != nil {
+			return nil, err
+		}
+		args = append([]any{pgx.QueryExecModeDescribeExec}, args...)
+	}
+	if apart || t.ready() {
 		r, err := t.tx.Query(ctx, query, args...)
 		if err != nil {
 			return nil, ended(ctx, err)
@@ -162,6 +173,15 @@ func (t *transaction) commit() error {
 	}
 	return t.tx.Commit(t.ctx)
 }
+
+// end undoes it, unless it is over. What is done later with the context of the
+// transaction would be in another's.
+func (t *transaction) end() {
+	_ = t.undo() // or pgx closes the connection
+	t.failed = errOver
+}
+
+var errOver = errors.New("pgxstore: the transaction is over")
 
 // undo undoes it, unless it is over. Should that fail, pgx closes the connection,
 // and then the server does.

@@ -273,9 +273,13 @@ func (x *tables) checkKeys(t *testing.T) {
 				stored = append(stored, fmt.Sprint(column.key))
 			}
 		}
-		diff(t, "keys of "+r.key(), append(stored, lines(x.keys[r.key()])...), lines(typ.Keys(document)))
+		keys := typ.Keys(document)
+		for i := range keys {
+			keys[i].Multi = false // which is not in scim_key
+		}
+		diff(t, "keys of "+r.key(), append(stored, lines(x.keys[r.key()])...), lines(keys))
 		diff(t, "scim_key of "+r.key(), lines(x.keys[r.key()]), lines(keysIn(t, r)))
-		for _, k := range typ.Keys(document) {
+		for _, k := range keys {
 			if !k.Unique {
 				continue
 			}
@@ -302,7 +306,7 @@ func keysIn(t *testing.T, r resource) (keys []scim.Key) {
 	if !r.keyList.Valid {
 		return nil
 	}
-	var list [][3]any
+	var list [][]any
 	if err := json.Unmarshal([]byte(r.keyList.String), &list); err != nil {
 		t.Errorf("%s: %s: %v", r.key(), r.keyList.String, err)
 	}

@@ -45,6 +45,7 @@ func TestServeOnPostgres(t *testing.T) {
 	t.Run("a database that goes away and comes back", p.testAway)
 	t.Run("a database that is not there at the start", p.testLate)
 	t.Run("printed migrations", p.testPrinted)
+	t.Run("no compiling of queries", p.testWithoutJIT)
 }
 
 // Several processes on one database are one endpoint, and it outlives them.
@@ -416,4 +417,33 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()
+}
+
+// PostgreSQL is told not to compile queries, which takes it half a minute for a long
+// filter; unless the address says otherwise.
+func (p program) testWithoutJIT(t *testing.T) {
+	for _, c := range []struct{ params, want string }{{"", "off"}, {"&jit=on", "on"}} {
+		dsn := dbtest.Postgres(t)
+		s := p.start(t, "-db", dsn+c.params)
+		conn, err := pgx.Connect(t.Context(), dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		_, err = conn.Exec(t.Context(), `CREATE TABLE seen (jit text);
+			CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (current_setting(''jit'')); RETURN NULL; END';
+			CREATE TRIGGER see AFTER INSERT ON scim_resource FOR EACH ROW EXECUTE FUNCTION see()`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.create(t, "ada")
+		var got string
+		if err := conn.QueryRow(t.Context(), "SELECT jit FROM seen").Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != c.want {
+			t.Errorf("with the parameters %q jit is %s, want %s", c.params, got, c.want)
+		}
+		s.stops(t, syscall.SIGTERM)
+	}
 }

@@ -45,7 +45,7 @@ func (s *Store) grew(ctx context.Context, rows int) {
 	ctx, done := Lingering(ctx)
 	defer done()
 	var known bool
-	if _, err := one(ctx, s.db, []any{&known}, s.sql.Known, n); err == nil && !known {
+	if _, err := One(ctx, s.db, []any{&known}, s.sql.Known, n); err == nil && !known {
 		_, _ = s.db.Exec(ctx, "ANALYZE (SKIP_LOCKED) scim_resource, scim_key, scim_member")
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/sqlfilter"
@@ -10,13 +11,17 @@ import (
 
 // Create implements scim.Store.
 func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
+	s = s.joined(ctx)
 	if c.Document.IsZero() {
 		return nil, errors.New("sqlstore: Create without a Document")
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := &row{tenant: ref.Tenant, typ: ref.Type, document: c.Document.String(), revision: 1}
+	if err := storable(ref); err != nil {
+		return nil, err
+	}
+	r := &row{tenant: ref.Tenant, typ: ref.Type, document: c.Document.String(), display: displayOf(c.Document), revision: 1}
 	r.place(c.Keys)
 	var added []scim.Member
 	var err error
@@ -46,6 +51,27 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	}, Added: added}, nil
 }
 
+// How long the names of a tenant and of a type may be, in bytes: they are in every
+// key, and PostgreSQL's indexes take no more than 2,700 bytes of one.
+const (
+	mostTenant = 1000
+	mostType   = 200
+)
+
+// storable reports scim.ErrInvalidValue for what cannot be in the database. Nothing
+// of it is ever found either.
+func storable(ref scim.Ref) error {
+	switch {
+	case !Legible(ref.Tenant):
+		return scim.Errorf(scim.ErrInvalidValue, "the name of the tenant is not UTF-8, or has a NUL in it")
+	case len(ref.Tenant) > mostTenant:
+		return scim.Errorf(scim.ErrInvalidValue, "the name of the tenant has %d bytes, and may have %d", len(ref.Tenant), mostTenant)
+	case !Legible(ref.Type), len(ref.Type) > mostType:
+		return scim.Errorf(scim.ErrInvalidValue, "the name of the resource type is not UTF-8, has a NUL in it or more than %d bytes", mostType)
+	}
+	return nil
+}
+
 // identify gives a new resource its id and times. Each try has its own: the time
 // of the id is that of the transaction.
 func (s *Store) identify(r *row) {
@@ -54,7 +80,7 @@ func (s *Store) identify(r *row) {
 }
 
 func (r *row) insertArgs() []any {
-	return []any{r.tenant, r.typ, r.id, r.created, r.document, r.userName, r.externalID, r.name, r.otherKey}
+	return []any{r.tenant, r.typ, r.id, r.created, r.document, r.userName, r.externalID, r.name, r.otherKey, r.display}
 }
 
 // insertAtOnce writes a resource and its keys with one statement.
@@ -130,12 +156,12 @@ func (s *Store) available(ctx context.Context, q Querier, r *row, keys []scim.Ke
 		if i := columnOf(k); i >= 0 {
 			query, args = s.sql.ColumnTaken[i], []any{r.tenant, r.typ, k.Value}
 		}
-		found, err := one(ctx, q, []any{&id}, query, args...)
+		found, err := One(ctx, q, []any{&id}, query, args...)
 		if err != nil {
 			return err
 		}
 		if found && id != r.id {
-			return scim.Errorf(scim.ErrUniqueness, "%s is already in use", k.Path)
+			return &scim.Error{Kind: scim.ErrUniqueness, Detail: k.Path + " is already in use", Err: fmt.Errorf("%s %s has it", r.typ, id)}
 		}
 	}
 	return nil

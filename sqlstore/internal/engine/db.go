@@ -2,6 +2,11 @@ package engine
 
 import "context"
 
+// MostPrepared is how many bytes a statement has at the most that is kept prepared:
+// all but those of long filters, which seldom come twice. PostgreSQL keeps a hundred
+// times as much, for each connection.
+const MostPrepared = 1536
+
 // A DB is a database as the Store needs it. Its methods may be called
 // concurrently. Outside of InTx each statement is a transaction of its own, or
 // shares one with others. Exec, once it has begun, goes on for a while when its

@@ -67,9 +67,29 @@ func (s *Store) querier() Querier {
 	return s.db
 }
 
+// runningOf is the key in a context of the Store in a running transaction of one.
+type runningOf struct{ root *root }
+
+// running returns the context for what is done in the transaction that s is in.
+func (s *Store) running(ctx context.Context) context.Context {
+	return context.WithValue(ctx, runningOf{s.root}, s)
+}
+
+// joined returns the Store of the transaction of s that is running in a context, if
+// there is one: s itself would wait for what it holds, or not see what it has
+// written.
+func (s *Store) joined(ctx context.Context) *Store {
+	if s.tx == nil {
+		if in, ok := ctx.Value(runningOf{s.root}).(*Store); ok {
+			return in
+		}
+	}
+	return s
+}
+
 // InTx implements scim.Transactor. Within a transaction it is a savepoint.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
-	if s.tx == nil {
+	if s = s.joined(ctx); s.tx == nil {
 		var its error // fn's own, which is explained only if a database has said it
 		var rows int
 		err := s.retry(ctx, func(try int) error {
@@ -80,7 +100,8 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 			its = nil
 			return s.db.InTx(ctx, func(ctx context.Context, tx Querier) error {
 				seen := &seen{locks: try > 1}
-				if its = fn(ctx, &Store{root: s.root, tx: tx, seen: seen}); its == nil {
+				in := &Store{root: s.root, tx: tx, seen: seen}
+				if its = fn(in.running(ctx), in); its == nil {
 					its = seen.again
 				}
 				rows = seen.rows
@@ -117,7 +138,8 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 			_ = undo() // whoever recovers finds that out at the next statement
 		}
 	}()
-	err := fn(ctx, &Store{root: s.root, tx: s.tx, seen: s.seen, depth: s.depth + 1})
+	in := &Store{root: s.root, tx: s.tx, seen: s.seen, depth: s.depth + 1}
+	err := fn(in.running(ctx), in)
 	returned = true
 	if err != nil {
 		if e := undo(); e != nil {
@@ -139,8 +161,8 @@ func (s *Store) write(ctx context.Context, fn func(ctx context.Context, tx Queri
 	return s.retry(ctx, func(int) error { return s.db.InTx(ctx, fn) })
 }
 
-// each reads the rows of a query, all before it returns.
-func each(ctx context.Context, q Querier, scan func(Rows) error, query string, args ...any) error {
+// Each reads the rows of a query, all before it returns.
+func Each(ctx context.Context, q Querier, scan func(Rows) error, query string, args ...any) error {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return err
@@ -157,9 +179,9 @@ func each(ctx context.Context, q Querier, scan func(Rows) error, query string, a
 	return rows.Close()
 }
 
-// one reads the only row of a query into dest, and reports whether there is one.
-func one(ctx context.Context, q Querier, dest []any, query string, args ...any) (found bool, err error) {
-	err = each(ctx, q, func(rows Rows) error {
+// One reads the only row of a query into dest, and reports whether there is one.
+func One(ctx context.Context, q Querier, dest []any, query string, args ...any) (found bool, err error) {
+	err = Each(ctx, q, func(rows Rows) error {
 		found = true
 		return rows.Scan(dest...)
 	}, query, args...)

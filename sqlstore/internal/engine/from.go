@@ -7,8 +7,8 @@ import (
 	"github.com/usherkit/scim/sqlfilter"
 )
 
-// from returns where a page is read from, up to the AND before its condition, and
-// the arguments of that.
+// from returns where a page is read from, as statements.From is, and the arguments
+// of that.
 //
 // A planner without statistics, as after the first large sync, takes a type for a
 // few resources, and would rather go over all of them than follow what the filter
@@ -42,9 +42,18 @@ func (s *Store) from(q scim.Query) (base string, args []any) {
 // in what order, and OFFSET tells PostgreSQL.
 func (l *lookup) driven(ids string) string {
 	if l.dialect == sqlfilter.SQLite {
-		return " FROM (" + ids + ") x CROSS JOIN scim_resource r WHERE r.tenant_id = ?1 AND r.type = ?2 AND r.id = x.id AND "
+		return " FROM (" + ids + ") x CROSS JOIN scim_resource r%s WHERE r.tenant_id = ?1 AND r.type = ?2 AND r.id = x.id AND "
 	}
-	return " FROM (" + ids + ") x, LATERAL (SELECT * FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND r.id = x.id OFFSET 0) r WHERE "
+	return " FROM (" + ids + ") x, LATERAL (SELECT * FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND r.id = x.id OFFSET 0) r%s WHERE "
+}
+
+// text makes a statement of what it reads, from where, and which of that.
+func (s *Store) text(what, base, which string) string {
+	parse := ""
+	if strings.Contains(which, parsed+".") {
+		parse = s.sql.Parse
+	}
+	return what + strings.Replace(base, "%s", parse, 1) + which
 }
 
 // mostAlternatives is how many are looked up first: SQLite takes 500 at the most,
@@ -54,8 +63,9 @@ const mostAlternatives = 100
 // A lookup is what a filter asks to be equal to something, as far as an index
 // leads from there.
 type lookup struct {
-	dialect sqlfilter.Dialect
-	args    []any
+	dialect      sqlfilter.Dialect
+	args         []any
+	alternatives int // in all of the filter, wherever its ors are
 }
 
 // ids is a query for the ids of all resources that may match f, and of few others.
@@ -65,16 +75,16 @@ func (l *lookup) ids(f scim.Filter) (sql string, ok bool) {
 	case scim.And:
 		for _, sets := range []bool{false, true} { // which may be large
 			for _, g := range f {
-				if before := l.args; sets == ofSets(g) {
+				if before := *l; sets == ofSets(g) {
 					if sql, ok = l.ids(g); ok {
 						return sql, true
 					}
-					l.args = before
+					*l = before
 				}
 			}
 		}
 	case scim.Or:
-		if len(f) > mostAlternatives {
+		if l.alternatives += len(f) - 1; l.alternatives >= mostAlternatives {
 			return "", false
 		}
 		all := make([]string, len(f))
@@ -87,7 +97,7 @@ func (l *lookup) ids(f scim.Filter) (sql string, ok bool) {
 	case scim.Some:
 		return l.ids(f.Filter)
 	case scim.Compare:
-		if f.Op == scim.Eq && legible(f.Value.Key()) {
+		if f.Op == scim.Eq && Legible(f.Value.Key()) {
 			return l.equal(f.Path, f.Value.Key())
 		}
 	}
@@ -138,4 +148,6 @@ func (l *lookup) argument(s string) string {
 }
 
 // keyOf is a Key of an attribute, but for the value.
-func keyOf(p scim.Path) scim.Key { return scim.Key{Path: p.String(), Unique: unique(p)} }
+func keyOf(p scim.Path) scim.Key {
+	return scim.Key{Path: p.String(), Unique: unique(p), Multi: many(p)}
+}

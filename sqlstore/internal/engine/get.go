@@ -8,7 +8,8 @@ import (
 
 // Get implements scim.Store.
 func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
-	if !legible(ref.Tenant, ref.Type, ref.ID) {
+	s = s.joined(ctx)
+	if !Legible(ref.Tenant, ref.Type, ref.ID) {
 		return nil, scim.ErrNotFound
 	}
 	r := row{tenant: ref.Tenant, typ: ref.Type}
@@ -22,7 +23,7 @@ func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim
 	}
 	var found bool
 	err := s.reading(ctx, func() (err error) {
-		found, err = one(ctx, s.querier(), dest, query, ref.Tenant, ref.Type, ref.ID)
+		found, err = One(ctx, s.querier(), dest, query, ref.Tenant, ref.Type, ref.ID)
 		return err
 	})
 	if err != nil {
@@ -45,7 +46,7 @@ func (s *Store) project(ctx context.Context, r *row, p scim.Projection, groups *
 		resource.Members = &membersOf{set{ctx, s, r.tenant, r.id}}
 	}
 	if p.Groups {
-		resource.Groups = readGroups(groups)
+		resource.Groups = groupsIn(groups)
 	}
 	return resource, nil
 }

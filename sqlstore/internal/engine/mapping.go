@@ -38,7 +38,7 @@ func mappingOf(d sqlfilter.Dialect) *sqlfilter.Mapping {
 			if i := columnOf(key); i >= 0 && p.Indexed() {
 				return sqlfilter.Column{Expr: keyColumns[i].column, Kind: sqlfilter.Key, Indexed: true}, true
 			}
-			if c, ok = column(doc, p, doc.at("r.document", steps(p))); ok && p.Indexed() {
+			if c, ok = column(doc, p, doc.at(steps(p))); ok && p.Indexed() {
 				c.Equal = equal(d, p)
 			}
 			return c, ok
@@ -59,7 +59,7 @@ func mappingOf(d sqlfilter.Dialect) *sqlfilter.Mapping {
 				return e, false
 			}
 			return sqlfilter.Elements{
-				Some: "EXISTS (SELECT 1 FROM " + doc.elements("r.document", steps(p)) + " e WHERE %s)",
+				Some: "EXISTS (SELECT 1 FROM " + doc.elements(steps(p)) + " e WHERE %s)",
 				Lookup: func(sub scim.Path) (c sqlfilter.Column, ok bool) {
 					if sub == p {
 						c, ok = column(doc, sub, doc.element())
@@ -154,8 +154,8 @@ type jsonValue struct{ expr, path, typ string }
 
 // documents is what a database knows of JSON.
 type documents interface {
-	at(document string, steps []string) jsonValue
-	elements(document string, steps []string) string // rows of a column named value
+	at(steps []string) jsonValue    // in the document of a resource r
+	elements(steps []string) string // rows of a column named value
 	element() jsonValue
 	inElement(name string) jsonValue
 
@@ -168,11 +168,16 @@ type documents interface {
 // jsonb is PostgreSQL's.
 type jsonb struct{}
 
-func (jsonb) at(document string, steps []string) jsonValue {
+// parsed is the table of one row, beside a resource r, in which its document is a
+// jsonb: a long filter mentions the document some hundred times, and would have
+// its text parsed as often.
+const parsed = "j"
+
+func (jsonb) at(steps []string) jsonValue {
 	if len(steps) == 0 {
 		return jsonValue{}
 	}
-	expr := document + "::jsonb"
+	expr := parsed + ".document"
 	for _, s := range steps {
 		expr += "->" + quote(s)
 	}
@@ -180,8 +185,8 @@ func (jsonb) at(document string, steps []string) jsonValue {
 }
 
 // elements is in lax mode, in which a value that is no array is its only element.
-func (d jsonb) elements(document string, steps []string) string {
-	return "jsonb_path_query(" + d.at(document, steps).expr + ", '$[*]')"
+func (d jsonb) elements(steps []string) string {
+	return "jsonb_path_query(" + d.at(steps).expr + ", '$[*]')"
 }
 func (jsonb) element() jsonValue { return jsonValue{expr: "e"} }
 func (jsonb) inElement(name string) jsonValue {
@@ -204,15 +209,15 @@ func (jsonb) nineDigits(text string) string {
 	return "(CASE WHEN strpos(" + text + ", '.') > 0 THEN rpad(rtrim(" + text + ", 'Z'), 29, '0') ELSE rtrim(" + text + `, 'Z') || '.000000000' END COLLATE "C")`
 }
 
-// json1 is SQLite's.
+// json1 is SQLite's, whose functions keep what they parsed last.
 type json1 struct{}
 
-func (json1) at(document string, steps []string) jsonValue {
+func (json1) at(steps []string) jsonValue {
 	if len(steps) == 0 {
 		return jsonValue{}
 	}
 	path := jsonPath(steps...)
-	return jsonValue{document, path, "json_type(" + document + ", " + path + ")"}
+	return jsonValue{"r.document", path, "json_type(r.document, " + path + ")"}
 }
 
 func jsonPath(steps ...string) string {
@@ -223,8 +228,8 @@ func jsonPath(steps ...string) string {
 	return quote(path)
 }
 
-func (json1) elements(document string, steps []string) string {
-	return "json_each(" + document + ", " + jsonPath(steps...) + ")"
+func (json1) elements(steps []string) string {
+	return "json_each(r.document, " + jsonPath(steps...) + ")"
 }
 func (json1) element() jsonValue { return jsonValue{expr: "e.value", typ: "e.type"} }
 func (json1) inElement(name string) jsonValue {

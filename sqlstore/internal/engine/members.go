@@ -24,7 +24,7 @@ func (s *Store) resolve(ctx context.Context, q Querier, group *row, d scim.Membe
 	}
 	ids := make([]string, 0, len(d.Add))
 	for _, m := range d.Add {
-		if !legible(m.ID) {
+		if !Legible(m.ID) {
 			return nil, scim.Errorf(scim.ErrInvalidValue, "member %.100q does not exist", m.ID)
 		}
 		ids = append(ids, m.ID)
@@ -74,7 +74,7 @@ func (s *Store) unfit(ctx context.Context, q Querier, tenant string, m scim.Memb
 
 // types returns the types that a tenant has resources of.
 func (s *Store) types(ctx context.Context, q Querier, tenant string) (types []string, err error) {
-	err = each(ctx, q, func(rows Rows) error {
+	err = Each(ctx, q, func(rows Rows) error {
 		var typ string
 		err := rows.Scan(&typ)
 		types = append(types, typ)
@@ -86,7 +86,7 @@ func (s *Store) types(ctx context.Context, q Querier, tenant string) (types []st
 // find returns the types of those of the ids that there are.
 func (s *Store) find(ctx context.Context, q Querier, tenant string, types, ids []string) (map[string]string, error) {
 	found := make(map[string]string, len(ids))
-	err := each(ctx, q, func(rows Rows) error {
+	err := Each(ctx, q, func(rows Rows) error {
 		var id, typ string
 		err := rows.Scan(&id, &typ)
 		found[id] = typ
@@ -138,7 +138,7 @@ func (s *Store) removeMembers(ctx context.Context, tx Querier, group *row, d sci
 	if len(d.Remove) == 0 {
 		return removed, nil
 	}
-	remove := slices.DeleteFunc(slices.Clone(d.Remove), func(id string) bool { return !legible(id) })
+	remove := slices.DeleteFunc(slices.Clone(d.Remove), func(id string) bool { return !Legible(id) })
 	query, which := s.sql.RemoveMembers, texts(remove)
 	if len(remove) == 1 { // the usual case, which leaves a planner no choice
 		query, which = s.sql.RemoveMember, remove[0]
@@ -147,9 +147,20 @@ func (s *Store) removeMembers(ctx context.Context, tx Querier, group *row, d sci
 	return append(removed, more...), err
 }
 
+// displayOf returns the displayName of a document: what its members show of a
+// group. It has a column of its own, for a document may be of megabytes.
+func displayOf(d scim.Document) *string {
+	value, ok := d.Get("displayName")
+	if !ok || value[0] != '"' {
+		return nil
+	}
+	name := jsontext.UnquoteString(value)
+	return &name
+}
+
 // membersIn reads rows of an id and a type.
 func (s *Store) membersIn(ctx context.Context, q Querier, query string, args ...any) (members []scim.Member, err error) {
-	err = each(ctx, q, func(rows Rows) error {
+	err = Each(ctx, q, func(rows Rows) error {
 		var m scim.Member
 		err := rows.Scan(&m.ID, &m.Type)
 		members = append(members, m)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -86,6 +87,9 @@ func Script(d sqlfilter.Dialect, list []Migration, after int) string {
 // others wait, and then find it made.
 func Migrate(ctx context.Context, db DB, d sqlfilter.Dialect, list []Migration) error {
 	s := &Store{root: &root{db: db, dialect: d}}
+	if err := checkEncoding(ctx, db, d); err != nil {
+		return err
+	}
 	version, err := Version(ctx, db)
 	if err != nil && Classify(err) != SchemaMissing {
 		return Explain(err)
@@ -134,30 +138,70 @@ func (m Migration) apply(ctx context.Context, tx Querier, d sqlfilter.Dialect) e
 	return nil
 }
 
+// Open prepares a database for a Store: all of steps are made, here if migrate is
+// set.
+func Open(ctx context.Context, db DB, d sqlfilter.Dialect, steps []Migration, migrate bool) error {
+	if migrate {
+		if err := Migrate(ctx, db, d, steps); err != nil {
+			return err
+		}
+	} else if err := checkEncoding(ctx, db, d); err != nil {
+		return err
+	}
+	return Check(ctx, db, steps)
+}
+
+// checkEncoding reports an error for a database that does not keep every character:
+// it would refuse, or garble, what clients send.
+func checkEncoding(ctx context.Context, db Querier, d sqlfilter.Dialect) error {
+	if d != sqlfilter.PostgreSQL {
+		return nil
+	}
+	var encoding string
+	if _, err := One(ctx, db, []any{&encoding}, "SHOW server_encoding"); err != nil {
+		return Explain(err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("sqlstore: the encoding of the database is %s, and must be UTF8: create it with ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	return nil
+}
+
 // Version returns the last step that was made. Where there is no table of them,
 // the error is of the class SchemaMissing.
 func Version(ctx context.Context, db Querier) (int, error) {
 	var version *int64
-	if _, err := one(ctx, db, []any{&version}, "SELECT max(version) FROM scim_migration"); err != nil || version == nil {
+	if _, err := One(ctx, db, []any{&version}, "SELECT max(version) FROM scim_migration"); err != nil || version == nil {
 		return 0, err
 	}
 	return int(*version), nil
 }
 
-// Check reports whether the schema is one that the Store can work with: it has
-// all steps of list. More of them are those of a newer version, which only add.
+// Check reports whether the schema is one that the Store can work with, and may read:
+// it has all steps of list. More of them are those of a newer version, which only
+// add.
 func Check(ctx context.Context, db DB, list []Migration) error {
-	version, err := Version(ctx, db)
+	var version *int64
+	_, err := One(ctx, db, []any{&version},
+		"SELECT max(version) FROM scim_migration WHERE NOT EXISTS (SELECT 1 FROM scim_resource, scim_key, scim_member WHERE 1 = 0)")
+	refuse := func(detail, cause string) error {
+		of := errors.New(cause)
+		if err != nil {
+			of = fmt.Errorf("%s: %w", cause, err)
+		}
+		return &scim.Error{Kind: scim.ErrUnavailable, Detail: detail, RetryAfter: later, Err: of}
+	}
 	switch {
+	case sqlState(err) == "42501": // insufficient_privilege
+		return refuse("the database does not let this service use its tables",
+			"grant its role SELECT, INSERT, UPDATE and DELETE on them, and SELECT on scim_migration")
 	case err != nil && Classify(err) != SchemaMissing:
 		return Explain(err)
-	case version == 0:
-		return &scim.Error{Kind: scim.ErrUnavailable, Detail: "the database has not been set up for this service: it lacks its tables", RetryAfter: later, Err: err}
-	case version < len(list):
-		return &scim.Error{
-			Kind: scim.ErrUnavailable, RetryAfter: later,
-			Detail: fmt.Sprintf("the schema of the database is of version %d, and version %d is needed: run the migrations", version, len(list)),
-		}
+	case version == nil:
+		return refuse("the database has not been set up for this service: it lacks its tables",
+			"sqlstore.Migrate, Options.Migrate or usher migrate makes them")
+	case int(*version) < len(list):
+		return refuse(fmt.Sprintf("the schema of the database is of version %d, and version %d is needed", *version, len(list)), "run the migrations")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/usherkit/scim"
 )
@@ -10,11 +11,12 @@ import (
 // Reindex writes the Keys of all resources of a type anew, of all tenants, and
 // returns how many had others. Their versions stay what they are.
 func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (changed int, err error) {
+	s = s.joined(ctx)
 	const some = 500
 	typ := t.Name()
 	for last := (row{}); ; {
 		var found []row
-		err := each(ctx, s.querier(), func(rows Rows) error {
+		err := Each(ctx, s.querier(), func(rows Rows) error {
 			r := row{typ: typ}
 			err := rows.Scan(append([]any{&r.tenant}, r.dest()...)...)
 			found = append(found, r)
@@ -24,28 +26,48 @@ func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (changed int,
 			return changed, s.failed(err)
 		}
 		for _, r := range found {
-			resource, err := r.resource()
+			written, err := s.rekeyed(ctx, t, r)
 			if err != nil {
-				return changed, err
+				return changed, fmt.Errorf("sqlstore: %s %s of tenant %q: %w", typ, r.id, r.tenant, err)
 			}
-			next := r
-			next.place(t.Keys(resource.Document))
-			if same(r.userName, next.userName) && same(r.externalID, next.externalID) && same(r.name, next.name) && same(r.otherKey, next.otherKey) {
-				continue
-			}
-			// The document is what the keys are of, unless it has changed meanwhile:
-			// then it has its keys already.
-			_, err = s.Update(ctx, r.ref(), scim.Change{Version: resource.Version, Keys: t.Keys(resource.Document)})
-			switch {
-			case err == nil:
+			if written {
 				changed++
-			case !errors.Is(err, scim.ErrVersion) && !errors.Is(err, scim.ErrNotFound):
-				return changed, err
 			}
 		}
 		if len(found) < some {
 			return changed, nil
 		}
 		last = found[len(found)-1]
+	}
+}
+
+// rekeyed writes the Keys of a resource anew, if they are others.
+func (s *Store) rekeyed(ctx context.Context, t *scim.ResourceType, r row) (written bool, err error) {
+	for {
+		resource, err := r.resource()
+		if err != nil {
+			return false, err
+		}
+		next, keys := r, t.Keys(resource.Document)
+		next.place(keys)
+		if same(r.userName, next.userName) && same(r.externalID, next.externalID) && same(r.name, next.name) && same(r.otherKey, next.otherKey) {
+			return false, nil
+		}
+		_, err = s.Update(ctx, r.ref(), scim.Change{Version: resource.Version, Keys: keys})
+		if err == nil || errors.Is(err, scim.ErrNotFound) {
+			return err == nil, nil
+		}
+		if !errors.Is(err, scim.ErrVersion) {
+			return false, err
+		}
+		// It has changed meanwhile, and whoever did that may know another definition.
+		found := false
+		err = s.reading(ctx, func() (err error) {
+			found, err = One(ctx, s.querier(), r.dest(), s.sql.Get, r.tenant, r.typ, r.id)
+			return err
+		})
+		if err != nil || !found {
+			return false, err
+		}
 	}
 }

@@ -62,10 +62,11 @@ func (s *Store) try(ctx context.Context, turn chan struct{}, fn func(try int) er
 			defer done()
 		}
 		if try >= attempts && time.Since(begun) > patience {
-			return &scim.Error{
-				Kind: scim.ErrUnavailable, Detail: "too many changes of the same resources at the same time: try again",
-				RetryAfter: time.Second, Err: err,
+			detail := "too many changes of the same resources at the same time: try again"
+			if _, ok := resultCode(err); ok { // another writes to the file of SQLite, whatever
+				detail, _ = diagnosis(Retry, err)
 			}
+			return &scim.Error{Kind: scim.ErrUnavailable, Detail: detail, RetryAfter: soon, Err: err}
 		}
 		// From a millisecond on, twice as long each time, and no two alike.
 		wait := time.Millisecond << min(try-1, 5)

@@ -20,6 +20,7 @@ type row struct {
 	id, document                         string
 	revision, created, modified          int64
 	userName, externalID, name, otherKey *string
+	display                              *string // as written to the database, and not read from it
 }
 
 func (r *row) dest() []any {
@@ -72,7 +73,8 @@ func (r *row) keys() []scim.Key {
 }
 
 // keyColumns are the Keys that have a column of their own, which saves a row in
-// scim_key: what identity providers look resources up by.
+// scim_key: what identity providers look resources up by. Where a type of an
+// application's has several values under such a name, all of them are in scim_key.
 var keyColumns = [3]struct {
 	key    scim.Key
 	column string
@@ -86,7 +88,7 @@ var keyColumns = [3]struct {
 // scim_key.
 func columnOf(k scim.Key) int {
 	for i := range keyColumns {
-		if keyColumns[i].key.Path == k.Path && keyColumns[i].key.Unique == k.Unique {
+		if c := keyColumns[i].key; c.Path == k.Path && c.Unique == k.Unique && !k.Multi {
 			return i
 		}
 	}
@@ -108,8 +110,8 @@ func (r *row) place(keys []scim.Key) {
 	r.otherKey = keysText(others)
 }
 
-// keysText writes Keys as [[path, value, 1 if unique else 0], ...]; nil if there
-// are none.
+// keysText writes Keys as [[path, value, 1 if unique else 0], ...], with another 1
+// for one of several; nil if there are none.
 func keysText(keys []scim.Key) *string {
 	if len(keys) == 0 {
 		return nil
@@ -120,14 +122,21 @@ func keysText(keys []scim.Key) *string {
 		dst = jsontext.AppendQuote(dst, k.Path)
 		dst = append(dst, ',')
 		dst = jsontext.AppendQuote(dst, k.Value)
-		if k.Unique {
-			dst = append(dst, ",1]"...)
-		} else {
-			dst = append(dst, ",0]"...)
+		dst = append(dst, ',', "01"[number(k.Unique)])
+		if k.Multi {
+			dst = append(dst, ",1"...)
 		}
+		dst = append(dst, ']')
 	}
 	text := string(append(dst, ']'))
 	return &text
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func appendOtherKeys(keys []scim.Key, text *string) []scim.Key {
@@ -138,7 +147,7 @@ func appendOtherKeys(keys []scim.Key, text *string) []scim.Key {
 	for triple, ok := list.Next(); ok; triple, ok = list.Next() {
 		var k scim.Key
 		parts := jsontext.NewArray(triple)
-		for i := 0; i < 3; i++ {
+		for i := range 4 {
 			part, ok := parts.Next()
 			switch {
 			case !ok:
@@ -146,8 +155,10 @@ func appendOtherKeys(keys []scim.Key, text *string) []scim.Key {
 				k.Path = jsontext.Unquote(part)
 			case i == 1:
 				k.Value = jsontext.Unquote(part)
-			default:
+			case i == 2:
 				k.Unique = string(part) == "1"
+			default:
+				k.Multi = string(part) == "1"
 			}
 		}
 		keys = append(keys, k)
@@ -181,9 +192,9 @@ func texts(list []string) string {
 	return string(append(dst, ']'))
 }
 
-// legible reports whether strings from a client can be in the database at all:
+// Legible reports whether strings from a client can be in the database at all:
 // PostgreSQL refuses others.
-func legible(list ...string) bool {
+func Legible(list ...string) bool {
 	for _, s := range list {
 		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
 			return false

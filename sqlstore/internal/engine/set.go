@@ -28,7 +28,7 @@ func (s set) all(query string, dest func(*scim.Member) []any) iter.Seq2[scim.Mem
 			var found []scim.Member
 			err := s.store.reading(s.ctx, func() error {
 				found = nil
-				return each(s.ctx, s.store.querier(), func(rows Rows) error {
+				return Each(s.ctx, s.store.querier(), func(rows Rows) error {
 					var m scim.Member
 					err := rows.Scan(dest(&m)...)
 					found = append(found, m)
@@ -53,12 +53,12 @@ func (s set) all(query string, dest func(*scim.Member) []any) iter.Seq2[scim.Mem
 }
 
 func (s set) has(query, id string) (found bool, err error) {
-	if !legible(id) {
+	if !Legible(id) {
 		return false, nil
 	}
 	var n int
 	err = s.store.reading(s.ctx, func() error {
-		found, err = one(s.ctx, s.store.querier(), []any{&n}, query, s.tenant, s.id, id)
+		found, err = One(s.ctx, s.store.querier(), []any{&n}, query, s.tenant, s.id, id)
 		return err
 	})
 	return found, err
@@ -71,6 +71,53 @@ func (m *membersOf) All() iter.Seq2[scim.Member, error] {
 }
 
 func (m *membersOf) Has(id string) (bool, error) { return m.has(m.store.sql.IsMember, id) }
+
+// remembered is a Set that a filter may ask hundreds of times. From the second time
+// on it has what is in a small one; a large one is read again.
+type remembered struct {
+	of    scim.Set
+	known scim.Set // if it is small
+	asked int
+}
+
+func (r *remembered) All() iter.Seq2[scim.Member, error] {
+	return func(yield func(scim.Member, error) bool) {
+		set, err := r.set()
+		if err != nil {
+			yield(scim.Member{}, err)
+			return
+		}
+		set.All()(yield)
+	}
+}
+
+func (r *remembered) Has(id string) (bool, error) {
+	set, err := r.set()
+	if err != nil {
+		return false, err
+	}
+	return set.Has(id)
+}
+
+// set returns what to ask.
+func (r *remembered) set() (scim.Set, error) {
+	if r.asked++; r.asked == 2 {
+		var found []scim.Member
+		for m, err := range r.of.All() {
+			if err != nil {
+				return nil, err
+			}
+			if found = append(found, m); len(found) == part {
+				return r.of, nil
+			}
+		}
+		r.known = scim.SetOf(found...)
+	}
+	if r.known != nil {
+		return r.known, nil
+	}
+	return r.of, nil
+}
 
 type groupsOf struct{ set }
 
@@ -94,8 +141,8 @@ func (n nullable) Scan(v any) error {
 	return nil
 }
 
-// readGroups reads what groupsColumn yields; nil if there are none.
-func readGroups(text *string) scim.Set {
+// groupsIn reads what groupsColumn yields; nil if there are none.
+func groupsIn(text *string) scim.Set {
 	if text == nil || *text == "[]" {
 		return nil
 	}

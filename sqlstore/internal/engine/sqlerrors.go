@@ -303,6 +303,25 @@ func Explain(err error) error {
 	return err
 }
 
+// Reveal returns an error for those who develop or operate the service, whose text
+// names what a client is not told: the cause.
+func Reveal(err error) error {
+	told := (*scim.Error)(nil)
+	if !errors.As(err, &told) || told.Err == nil {
+		return err
+	}
+	text := strings.Replace(err.Error(), told.Error(), told.Detail+": "+told.Err.Error(), 1)
+	return &revealed{"sqlstore: " + strings.TrimPrefix(text, "sqlstore: "), err}
+}
+
+type revealed struct {
+	text string
+	err  error
+}
+
+func (e *revealed) Error() string { return e.text }
+func (e *revealed) Unwrap() error { return e.err }
+
 const (
 	soon  = time.Second      // for what passes by itself
 	later = 30 * time.Second // for what somebody has to see to

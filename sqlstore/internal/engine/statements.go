@@ -17,9 +17,10 @@ type statements struct {
 	Lock, LockKey      string    // one resource, to change it or to delete it
 	Find               string    // the ids and types of resources, $2 types and $3 ids as JSON
 	TypesOf            string    // the types that the tenant has resources of
-	From               string    // the resources of a type
+	From               string    // the resources of a type, from FROM on up to a condition; %s stands for Parse, or nothing
 	FromKey            string    // those with a value in one of keyColumns
 	FromSorted         [3]string // in the order of one of keyColumns
+	Parse              string    // what follows r where a condition is about parsed
 
 	Insert, InsertWithKeys string
 	InsertKeys             string // $4 as in scim_resource.keys
@@ -38,12 +39,13 @@ type statements struct {
 	GroupsOf               string
 	LockGroups             string // $2 ids as JSON
 	Members, Groups        string // a page after $3 of at most $4
+	GroupsOfEach           string // the groups of each of the ids in $2, as JSON
 	IsMember, IsInGroup    string
 	Known                  string // whether the planner knows of $1 rows
 	Next                   string // a page of resources of the type $1 after the tenant $2 and the id $3 of at most $4
 }
 
-const resourceColumns = "tenant_id, type, id, revision, created_ms, modified_ms, document, user_name, external_id, display_name, keys"
+const resourceColumns = "tenant_id, type, id, revision, created_ms, modified_ms, document, user_name, external_id, display_name, keys, display"
 
 func statementsOf(d sqlfilter.Dialect) *statements {
 	// The differences between the databases: how a JSON array becomes rows, and
@@ -79,14 +81,14 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 			"SELECT (SELECT min(type) FROM scim_resource WHERE tenant_id = $1 AND type > t.type) FROM t WHERE t.type IS NOT NULL) " +
 			"SELECT type FROM t WHERE type IS NOT NULL",
 
-		Insert: "INSERT INTO scim_resource (" + resourceColumns + ") VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+		Insert: "INSERT INTO scim_resource (" + resourceColumns + ") VALUES ($1, $2, $3, 1, $4, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
 		InsertKeys: "INSERT INTO scim_key (tenant_id, type, path, value, id, is_unique) SELECT $1, $2, " +
 			part("0") + ", " + part("1") + ", $3, " + smallint(part("2")) + " FROM " + pairs("$4") + " WHERE true ON CONFLICT DO NOTHING",
 		DeleteKey: "DELETE FROM scim_key WHERE tenant_id = $1 AND type = $2 AND path = $3 AND value = $4 AND id = $5",
 		KeyTaken:  "SELECT id FROM scim_key WHERE tenant_id = $1 AND type = $2 AND path = $3 AND value = $4 AND is_unique = 1",
-		Update: "UPDATE scim_resource SET revision = $4, modified_ms = $5, document = $6, user_name = $7, external_id = $8, display_name = $9, keys = $10" +
+		Update: "UPDATE scim_resource SET revision = $4, modified_ms = $5, document = $6, user_name = $7, external_id = $8, display_name = $9, keys = $10, display = $11" +
 			" WHERE tenant_id = $1 AND type = $2 AND id = $3",
-		ReplaceDocument: "UPDATE scim_resource SET revision = revision + 1, modified_ms = $4, document = $5" +
+		ReplaceDocument: "UPDATE scim_resource SET revision = revision + 1, modified_ms = $4, document = $5, display = $7" +
 			" WHERE tenant_id = $1 AND type = $2 AND id = $3 AND document <> $5 AND (revision = $6 OR $6 = 0)" +
 			" RETURNING id, revision, created_ms, modified_ms, document, user_name, external_id, display_name, keys",
 		Bump:   "UPDATE scim_resource SET revision = revision + 1, modified_ms = $4 WHERE tenant_id = $1 AND type = $2 AND id IN " + items("$3"),
@@ -102,22 +104,29 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 		GroupsOf:      "SELECT group_id, group_type FROM scim_member" + byMember(d) + " WHERE tenant_id = $1 AND member_id = $2 ORDER BY group_id",
 
 		Members:   "SELECT member_id, member_type FROM scim_member WHERE tenant_id = $1 AND group_id = $2 AND member_id > $3 ORDER BY member_id LIMIT $4",
-		Groups:    "SELECT m.group_id, m.group_type, " + display(d) + " FROM scim_member m" + byMember(d) + " JOIN scim_resource g ON g.tenant_id = m.tenant_id AND g.type = m.group_type AND g.id = m.group_id WHERE m.tenant_id = $1 AND m.member_id = $2 AND m.group_id > $3 ORDER BY m.group_id LIMIT $4",
+		Groups:    "SELECT m.group_id, m.group_type, g.display FROM scim_member m" + byMember(d) + " JOIN scim_resource g ON g.tenant_id = m.tenant_id AND g.type = m.group_type AND g.id = m.group_id WHERE m.tenant_id = $1 AND m.member_id = $2 AND m.group_id > $3 ORDER BY m.group_id LIMIT $4",
 		IsMember:  "SELECT 1 FROM scim_member WHERE tenant_id = $1 AND group_id = $2 AND member_id = $3",
 		IsInGroup: "SELECT 1 FROM scim_member WHERE tenant_id = $1 AND member_id = $2 AND group_id = $3",
 	}
 	s.Next = "SELECT r.tenant_id, " + columns + " FROM scim_resource r WHERE r.type = $1 AND (r.tenant_id, r.type, r.id) > ($2, $1, $3) ORDER BY r.tenant_id, r.type, r.id LIMIT $4"
-	s.From = " FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND "
+	eachID := "(SELECT $1 AS tenant_id, value AS id FROM json_each($2)) r"
+	if d == sqlfilter.PostgreSQL {
+		eachID = "(SELECT $1::text AS tenant_id, jsonb_array_elements_text($2::text::jsonb) AS id OFFSET 0) r"
+	}
+	s.GroupsOfEach = "SELECT r.id, " + groupsColumn(d) + " FROM " + eachID
+	s.From = " FROM scim_resource r%s WHERE r.tenant_id = $1 AND r.type = $2 AND "
 	s.FromKey = s.From
 	s.ForUpdate, s.Lock, s.LockKey = forUpdate, s.Get+forUpdate, s.Get+forDelete
 	for i, c := range keyColumns {
 		// SQLite would rather sort all of a type, with statistics and without.
-		s.FromSorted[i] = " FROM scim_resource r INDEXED BY scim_resource_" + strings.TrimPrefix(c.column, "r.") + " WHERE r.tenant_id = $1 AND r.type = $2 AND "
+		s.FromSorted[i] = " FROM scim_resource r INDEXED BY scim_resource_" + strings.TrimPrefix(c.column, "r.") + "%s WHERE r.tenant_id = $1 AND r.type = $2 AND "
 		s.ColumnTaken[i] = "SELECT r.id FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND " + c.column + " = $3"
 	}
 	if d == sqlfilter.PostgreSQL {
 		s.InsertWithKeys = "WITH r AS (" + s.Insert + " RETURNING 1) INSERT INTO scim_key (tenant_id, type, path, value, id, is_unique) SELECT $1::text, $2::text, " +
 			part("0") + ", " + part("1") + ", $3::text, " + smallint(part("2")) + " FROM r, " + pairs("$9")
+		// OFFSET keeps it from being put in the place of each mention of it.
+		s.Parse = " CROSS JOIN LATERAL (SELECT r.document::jsonb AS document OFFSET 0) " + parsed
 		s.Known = "SELECT sum(reltuples) >= $1::bigint FROM pg_class WHERE oid IN ('scim_resource'::regclass, 'scim_member'::regclass)"
 		s.fromLists()
 	}
@@ -138,9 +147,9 @@ func (s *statements) fromLists() {
 	// and in order, than look in the index of the key; or it believes that a type
 	// has fewer resources than a page, and sorts them all. Of a CASE it believes that
 	// it is true of half of a tenant.
-	s.FromKey = " FROM scim_resource r WHERE r.tenant_id = $1 AND r.type || '' = $2 AND "
+	s.FromKey = " FROM scim_resource r%s WHERE r.tenant_id = $1 AND r.type || '' = $2 AND "
 	for i := range s.FromSorted {
-		s.FromSorted[i] = " FROM scim_resource r WHERE r.tenant_id = $1 AND CASE r.type WHEN $2 THEN TRUE END AND "
+		s.FromSorted[i] = " FROM scim_resource r%s WHERE r.tenant_id = $1 AND CASE r.type WHEN $2 THEN TRUE END AND "
 	}
 	const each = "(SELECT $1::text AS tenant, $2::text AS of, " + list + " AS id OFFSET 0) x"
 	const its = "r.tenant_id = x.tenant AND r.type = x.of AND r.id = x.id"
@@ -155,7 +164,7 @@ func groupsColumn(d sqlfilter.Dialect) string {
 	if d == sqlfilter.PostgreSQL {
 		list = "(SELECT jsonb_agg(jsonb_build_array(x.id, x.type, x.display))::text FROM "
 	}
-	return list + "(SELECT m.group_id AS id, m.group_type AS type, " + display(d) + " AS display FROM scim_member m" + byMember(d) +
+	return list + "(SELECT m.group_id AS id, m.group_type AS type, g.display AS display FROM scim_member m" + byMember(d) +
 		" JOIN scim_resource g ON g.tenant_id = m.tenant_id AND g.type = m.group_type AND g.id = m.group_id" +
 		" WHERE m.tenant_id = r.tenant_id AND m.member_id = r.id ORDER BY m.group_id) x)"
 }
@@ -167,14 +176,6 @@ func byMember(d sqlfilter.Dialect) string {
 		return ""
 	}
 	return " INDEXED BY scim_member_groups"
-}
-
-// display is the displayName of a group g, as it was written.
-func display(d sqlfilter.Dialect) string {
-	if d == sqlfilter.PostgreSQL {
-		return "(g.document::jsonb->>'displayName')"
-	}
-	return "json_extract(g.document, '$.displayName')"
 }
 
 var placeholder = regexp.MustCompile(`\$(\d)`)

@@ -15,8 +15,9 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	s = s.joined(ctx)
 	version := revisionOf(c.Version)
-	if s.tx == nil && s.dialect == sqlfilter.PostgreSQL && legible(ref.Tenant, ref.Type, ref.ID) && !c.Document.IsZero() && c.Keys == nil && c.Members.IsZero() {
+	if s.tx == nil && s.dialect == sqlfilter.PostgreSQL && Legible(ref.Tenant, ref.Type, ref.ID) && !c.Document.IsZero() && c.Keys == nil && c.Members.IsZero() {
 		u, err := s.replaceDocument(ctx, ref, c.Document, version)
 		if u != nil || err != nil {
 			return u, err
@@ -43,7 +44,7 @@ func (s *Store) replaceDocument(ctx context.Context, ref scim.Ref, d scim.Docume
 	err := s.retry(ctx, func(int) (err error) {
 		ctx, done := Lingering(ctx)
 		defer done()
-		found, err = one(ctx, s.db, r.dest(), s.sql.ReplaceDocument, ref.Tenant, ref.Type, ref.ID, s.now().UnixMilli(), d.String(), version)
+		found, err = One(ctx, s.db, r.dest(), s.sql.ReplaceDocument, ref.Tenant, ref.Type, ref.ID, s.now().UnixMilli(), d.String(), version, displayOf(d))
 		return err
 	})
 	if err != nil || !found {
@@ -93,7 +94,10 @@ func (s *Store) update(ctx context.Context, tx Querier, ref scim.Ref, c scim.Cha
 		u.Resource, err = was.resource()
 		return u, err
 	}
-	written := []any{next.tenant, next.typ, next.id, next.revision, next.modified, next.document, next.userName, next.externalID, next.name, next.otherKey}
+	if u.Resource, err = next.resource(); err != nil {
+		return nil, err
+	}
+	written := []any{next.tenant, next.typ, next.id, next.revision, next.modified, next.document, next.userName, next.externalID, next.name, next.otherKey, displayOf(u.Resource.Document)}
 	if same(was.userName, next.userName) {
 		err = queue(ctx, tx, s.sql.Update, written...)
 	} else if _, err = tx.Exec(ctx, s.sql.Update, written...); err != nil && Classify(err) == Unique {
@@ -103,18 +107,17 @@ func (s *Store) update(ctx context.Context, tx Querier, ref scim.Ref, c scim.Cha
 		return nil, err
 	}
 	s.seen.wrote(&next)
-	u.Resource, err = next.resource()
-	return u, err
+	return u, nil
 }
 
 // lock reads the row of a resource, which nobody else changes until the
 // transaction ends.
 func (s *Store) lock(ctx context.Context, tx Querier, query string, ref scim.Ref, version int64) (*row, error) {
-	if !legible(ref.Tenant, ref.Type, ref.ID) {
+	if !Legible(ref.Tenant, ref.Type, ref.ID) {
 		return nil, scim.ErrNotFound
 	}
 	r := &row{tenant: ref.Tenant, typ: ref.Type}
-	found, err := one(ctx, tx, r.dest(), query, ref.Tenant, ref.Type, ref.ID)
+	found, err := One(ctx, tx, r.dest(), query, ref.Tenant, ref.Type, ref.ID)
 	switch {
 	case err != nil:
 		return nil, err
@@ -170,13 +173,14 @@ func without(keys, others []scim.Key) (rest []scim.Key) {
 
 // Delete implements scim.Store.
 func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error {
+	s = s.joined(ctx)
 	return s.write(ctx, func(ctx context.Context, tx Querier) error {
 		return s.delete(ctx, tx, ref, revisionOf(version))
 	})
 }
 
 func (s *Store) delete(ctx context.Context, tx Querier, ref scim.Ref, version int64) error {
-	if s.dialect == sqlfilter.PostgreSQL && legible(ref.Tenant, ref.ID) {
+	if s.dialect == sqlfilter.PostgreSQL && Legible(ref.Tenant, ref.ID) {
 		if err := s.lockGroups(ctx, tx, ref); err != nil {
 			return err
 		}
@@ -214,7 +218,7 @@ func (s *Store) lockGroups(ctx context.Context, tx Querier, ref scim.Ref) error 
 		return err
 	}
 	for typ, ids := range byType(groups) {
-		if err := each(ctx, tx, func(Rows) error { return nil }, s.sql.LockGroups, ref.Tenant, typ, texts(ids)); err != nil {
+		if err := Each(ctx, tx, func(Rows) error { return nil }, s.sql.LockGroups, ref.Tenant, typ, texts(ids)); err != nil {
 			return err
 		}
 	}

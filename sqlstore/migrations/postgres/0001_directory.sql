@@ -12,11 +12,12 @@ CREATE TABLE scim_resource (
 	revision     bigint             NOT NULL, -- the version
 	created_ms   bigint             NOT NULL, -- milliseconds since 1970
 	modified_ms  bigint             NOT NULL,
+	display      text   COLLATE "C",          -- the displayName as it is written
 	document     text   COLLATE "C" NOT NULL, -- the attributes as canonical JSON
 	user_name    text   COLLATE "C",          -- comparison keys; null where there is no value
 	external_id  text   COLLATE "C",
 	display_name text   COLLATE "C",
-	keys         text   COLLATE "C",          -- all other keys, as in scim_key: [[path, value, 0 or 1 if unique], ...]
+	keys         text   COLLATE "C",          -- all other keys, as in scim_key: [[path, value, 0 or 1 if unique, 1 if one of several], ...]
 	PRIMARY KEY (tenant_id, type, id)
 );
 

@@ -11,11 +11,12 @@ CREATE TABLE scim_resource (
 	revision     INTEGER NOT NULL, -- the version
 	created_ms   INTEGER NOT NULL, -- milliseconds since 1970
 	modified_ms  INTEGER NOT NULL,
+	display      TEXT,             -- the displayName as it is written; before the document, which may be large and would be gone through
 	document     TEXT    NOT NULL, -- the attributes as canonical JSON
 	user_name    TEXT,             -- comparison keys; null where there is no value
 	external_id  TEXT,
 	display_name TEXT,
-	keys         TEXT,             -- all other keys, as in scim_key: [[path, value, 0 or 1 if unique], ...]
+	keys         TEXT,             -- all other keys, as in scim_key: [[path, value, 0 or 1 if unique, 1 if one of several], ...]
 	PRIMARY KEY (tenant_id, type, id)
 );
 
