@@ -114,9 +114,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve reads what all requests have in common and has the verb answer.
 func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
+	if x.method == http.MethodConnect { // for which a ServeMux has no values of its wildcards
+		return response{}, Errorf(ErrNotImplemented, "CONNECT is not supported")
+	}
 	tenant := h.mount(x, r)
 	if err := h.authenticate(x, r, tenant); err != nil {
-		if !h.public(x) || !errors.Is(err, ErrUnauthorized) {
+		if !h.public(x) || !refuses(err) {
 			return response{}, err
 		}
 		x.principal = Principal{}
@@ -250,7 +253,7 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	x.tokenSent = !inQuery
 	var err error
 	x.principal, err = h.validate(x, r, token)
-	if inQuery && (errors.Is(err, ErrUnauthorized) || err == nil && !x.principal.QueryToken) {
+	if inQuery && !x.principal.QueryToken && (err == nil || refuses(err)) {
 		return noToken(cmp.Or(err, errQueryToken)) // as if it had not been read
 	}
 	if err == nil && tenant != "" && tenant != x.principal.Tenant { // which the log is told, and not the client
@@ -260,6 +263,12 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
 	}
 	return err
+}
+
+// refuses reports whether an error of the validator's is about the client, and not
+// that it could not tell.
+func refuses(err error) bool {
+	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTooManyRequests)
 }
 
 func noToken(cause error) error {
@@ -677,7 +686,7 @@ func (h *Handler) log(req *request, path string, v failure, err error) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("method", req.method), slog.String("path", path), slog.Int("status", v.status),
+		slog.String("method", req.method), slog.String("path", shortened(path)), slog.Int("status", v.status),
 		slog.String("tenant", req.principal.Tenant), slog.String("subject", req.principal.Subject),
 		slog.String("detail", v.detail),
 	}
@@ -693,11 +702,20 @@ func (h *Handler) log(req *request, path string, v failure, err error) {
 	h.options.Logger.LogAttrs(req.ctx, level, "scim: request failed", attrs...)
 }
 
+// shortened is a path for the log, which a stranger could fill with long ones.
+func shortened(path string) string {
+	const most = 500
+	if len(path) <= most {
+		return path
+	}
+	return path[:most] + "…"
+}
+
 // logRules says which tolerances a request needed.
 func (h *Handler) logRules(x *exchange, r *http.Request) {
 	if h.options.Logger.Enabled(x.ctx, slog.LevelDebug) {
 		h.options.Logger.LogAttrs(x.ctx, slog.LevelDebug, "scim: dialect tolerated",
-			slog.String("method", x.method), slog.String("path", r.URL.Path),
+			slog.String("method", x.method), slog.String("path", shortened(r.URL.Path)),
 			slog.String("tenant", x.principal.Tenant), slog.Any("rules", x.dialect.rules()))
 	}
 }

@@ -227,6 +227,33 @@ func TestQueryToken(t *testing.T) {
 	}
 }
 
+// TestQueryTokenIsNone: where it is switched off a token in the query is as good as
+// none, byte for byte, whatever its connection has left of its rate.
+func TestQueryTokenIsNone(t *testing.T) {
+	x := newHostile(t)
+	if _, err := x.registry.Change(t.Context(), x.a.Ref(), func(c *tenant.Connection) error {
+		c.Limits = tenant.Limits{Rate: 25, Burst: 1}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := shown(x.ask(http.MethodGet, "/scim/a/v2/Users?count=1", ""))
+	for i := range 5 { // more than it may ask for
+		if got := shown(x.ask(http.MethodGet, "/scim/a/v2/Users?count=1&access_token="+x.ofA, "")); got != want {
+			t.Errorf("request %d: got\n%s\nwant, as without a token,\n%s", i, got, want)
+		}
+	}
+}
+
+// TestConnect: a method for which a ServeMux knows no values of its wildcards is
+// refused, and is no panic.
+func TestConnect(t *testing.T) {
+	x := newHostile(t)
+	if got := x.ask(http.MethodConnect, "/scim//v2/Users", ""); got.Code != http.StatusNotImplemented {
+		t.Errorf("got\n%s", shown(got))
+	}
+}
+
 // TestOtherTenantsIDs: what another tenant has is answered as what nobody has, byte
 // by byte.
 func TestOtherTenantsIDs(t *testing.T) {

@@ -10,10 +10,16 @@ import (
 	"github.com/usherkit/scim"
 )
 
+// A lookup says how a token is looked up.
+type lookup struct {
+	from  *source // nil: nobody counts
+	fresh bool    // in the Store, whatever is known
+}
+
 // ValidateToken implements scim.TokenValidator. It bounds nothing: give the
 // Registry to the Handler as it is, which calls Authenticate.
 func (r *Registry) ValidateToken(ctx context.Context, token string) (scim.Principal, error) {
-	e, err := r.find(ctx, token, nil)
+	e, err := r.find(ctx, token, lookup{})
 	if e == nil || e.found == nil {
 		return scim.Principal{}, err
 	}
@@ -23,8 +29,19 @@ func (r *Registry) ValidateToken(ctx context.Context, token string) (scim.Princi
 // Authenticate implements scim.Authenticator: the token is known and alive, its
 // connection keeps to its Limits, and its source does not guess.
 func (r *Registry) Authenticate(q *http.Request, token string) (scim.Principal, func(), error) {
+	return r.authenticate(q, token, false)
+}
+
+// AuthenticateFresh is Authenticate by what the Store says now: what another process
+// has revoked is refused at once. It is for those who give something for a token that
+// outlives Options.Stale, such as oauth.Server an access token.
+func (r *Registry) AuthenticateFresh(q *http.Request, token string) (scim.Principal, func(), error) {
+	return r.authenticate(q, token, true)
+}
+
+func (r *Registry) authenticate(q *http.Request, token string, fresh bool) (scim.Principal, func(), error) {
 	from := source{&r.sources, r.options.Source(q)}
-	e, err := r.find(q.Context(), token, &from)
+	e, err := r.find(q.Context(), token, lookup{&from, fresh})
 	if errors.Is(err, scim.ErrUnauthorized) {
 		if wait := from.failed(r.now()); wait > 0 {
 			err = tooManyFailures(wait, err)
@@ -40,6 +57,22 @@ func (r *Registry) Authenticate(q *http.Request, token string) (scim.Principal, 
 	r.pending.see(e, now)
 	done, err := e.state.enter(q.Context(), now)
 	return e.principal, done, err
+}
+
+// LimitAssertions bounds the assertions that an oauth.Server looks at, which asks by
+// itself if the Registry is among its Principals or Secrets: where more than
+// Options.Failures in a minute came from that were refused, all but some are answered
+// 429. Done is told what became of one. It fits oauth.Options.Limit too.
+func (r *Registry) LimitAssertions(q *http.Request) (done func(error), err error) {
+	from := source{&r.exchanges, r.options.Source(q)}
+	if wait := from.blocked(r.now()); wait > 0 {
+		return nil, tooManyFailures(wait, nil)
+	}
+	return func(err error) {
+		if errors.Is(err, scim.ErrUnauthorized) {
+			from.failed(r.now())
+		}
+	}, nil
 }
 
 var (
@@ -58,16 +91,22 @@ func errOff() error {
 
 // find returns what is known of a token. With ErrUnauthorized it returns whose it
 // was, if it was anybody's.
-func (r *Registry) find(ctx context.Context, token string, from *source) (*entry, error) {
+func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, error) {
 	id, ok := parseToken(r.options.Prefix, token)
 	if !ok {
-		return r.findOther(ctx, token, from)
+		return r.findOther(ctx, token, how)
 	}
-	e, err := r.known(ctx, id, from, func(e *entry) error {
+	if e, _ := r.cache.get(id); how.fresh && e != nil && e.found != nil { // a hash is for ever, and so is an end
+		if !r.isHash(token, e.hash[:]) {
+			return nil, errUnknown
+		}
+		how.fresh = e.alive(r.now())
+	}
+	e, err := r.known(ctx, id, how, func(e *entry) error {
 		t, c, live, err := r.store.Token(ctx, id, r.now())
 		if err == nil {
 			copy(e.hash[:], t.Hash)
-			e.tokenID, e.ends, e.found, e.live = t.ID, t.Ends, &c, live
+			e.tokenID, e.ends, e.revoked, e.found, e.live = t.ID, t.Ends, t.Revoked, &c, live
 		}
 		return err
 	})
@@ -79,7 +118,7 @@ func (r *Registry) find(ctx context.Context, token string, from *source) (*entry
 		return nil, errUnknown
 	case !r.isHash(token, e.hash[:]):
 		return nil, errUnknown
-	case e.ends.IsZero() || r.now().Before(e.ends):
+	case e.alive(r.now()):
 		return e, nil
 	case e.live:
 		return e, errDead
@@ -96,19 +135,17 @@ func (r *Registry) isHash(token string, hash []byte) bool {
 	return false
 }
 
-// findOther asks Others whose token it is.
-func (r *Registry) findOther(ctx context.Context, token string, from *source) (*entry, error) {
+// findOther asks Others whose token it is, wherever it comes from: it reads nothing
+// for a token that is made up.
+func (r *Registry) findOther(ctx context.Context, token string, how lookup) (*entry, error) {
 	if r.options.Others == nil {
 		return nil, errUnknown
-	}
-	if wait := from.blocked(r.now()); wait > 0 {
-		return nil, tooManyFailures(wait, nil)
 	}
 	p, err := r.options.Others.ValidateToken(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	e, err := r.subject(ctx, p.Subject)
+	e, err := r.subject(ctx, p.Subject, how.fresh)
 	if err == nil && p.Tenant != "" && p.Tenant != e.found.Tenant {
 		err = fmt.Errorf("connection %q is of tenant %q, not %q: %w", p.Subject, e.found.Tenant, p.Tenant, scim.ErrUnauthorized)
 	}
@@ -117,8 +154,8 @@ func (r *Registry) findOther(ctx context.Context, token string, from *source) (*
 
 // subject returns a connection by its ID, unless it has no live token and no
 // Federation.
-func (r *Registry) subject(ctx context.Context, id string) (*entry, error) {
-	e, err := r.known(ctx, "/"+id, nil, func(e *entry) error { // no token's id has a slash
+func (r *Registry) subject(ctx context.Context, id string, fresh bool) (*entry, error) {
+	e, err := r.known(ctx, "/"+id, lookup{fresh: fresh}, func(e *entry) error { // no token's id has a slash
 		c, live, err := r.store.Find(ctx, id, r.now())
 		if err == nil {
 			e.found, e.live = &c, live
@@ -140,7 +177,7 @@ func (r *Registry) subject(ctx context.Context, id string) (*entry, error) {
 // issues tokens of other kinds, such as oauth.Server; or scim.ErrUnauthorized if
 // there is no such connection or it is switched off.
 func (r *Registry) Principal(ctx context.Context, connectionID string) (scim.Principal, error) {
-	e, err := r.subject(ctx, connectionID)
+	e, err := r.subject(ctx, connectionID, false)
 	if err != nil {
 		return scim.Principal{}, err
 	}
@@ -149,18 +186,22 @@ func (r *Registry) Principal(ctx context.Context, connectionID string) (scim.Pri
 
 // ValidFrom returns Connection.ValidFrom of a connection, for oauth.Server.
 func (r *Registry) ValidFrom(ctx context.Context, connectionID string) (time.Time, error) {
-	e, err := r.subject(ctx, connectionID)
+	e, err := r.subject(ctx, connectionID, false)
 	if err != nil {
 		return time.Time{}, err
 	}
 	return e.found.ValidFrom, nil
 }
 
-// FederationOf returns Connection.Federation of a connection, for oauth.Server; or
-// scim.ErrUnauthorized if there is no such connection.
+// FederationOf returns Connection.Federation of a connection as the Store has it now,
+// for oauth.Server; or scim.ErrUnauthorized, with no more said, if there is no such
+// connection or it is switched off.
 func (r *Registry) FederationOf(ctx context.Context, connectionID string) (Federation, error) {
-	e, err := r.subject(ctx, connectionID)
-	if err != nil {
+	e, err := r.subject(ctx, connectionID, true)
+	switch {
+	case errors.Is(err, scim.ErrUnauthorized):
+		return Federation{}, errUnknown // whoever asks has shown nothing yet
+	case err != nil:
 		return Federation{}, err
 	}
 	return e.found.Federation, nil

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -121,7 +122,7 @@ func (b *braking) share(ctx context.Context) (bound int, of string, err error) {
 
 // group decides on what a group loses.
 func (b *braking) group(ctx context.Context) (func(*scim.Updated, error), error) {
-	bound, name := b.of.Brake.Members, "members/"+b.loss.Ref.ID
+	bound, name := b.of.Brake.Members, nameOf(b.loss.Ref.ID)
 	if b.isHeld() {
 		bound = 0
 	}
@@ -151,6 +152,15 @@ func (b *braking) group(ctx context.Context) (func(*scim.Updated, error), error)
 			b.giveBack(ctx, name, n-len(up.Removed))
 		}
 	}, nil
+}
+
+// nameOf is under which name the losses of a group are counted: of its id, or where a
+// client has made up one that is longer than any, of its hash.
+func nameOf(groupID string) string {
+	if len(groupID) > 200 {
+		return fmt.Sprintf("members#%x", sha256.Sum256([]byte(groupID)))
+	}
+	return "members/" + groupID
 }
 
 // names reports whether the request says which members a group is to lose.

@@ -66,6 +66,18 @@ func TestBrakeOfAGroupInSeveralProcesses(t *testing.T) {
 	}
 }
 
+// A process whose clock is ahead forgets nothing that counts for the others.
+func TestBrakeOfAClockThatIsAhead(t *testing.T) {
+	one := newBraked(t, braked{}, Brake{Users: 2}, 6)
+	ahead := *one
+	ahead.clock = newClock()
+	ahead.clock.advance(2 * time.Hour)
+	ahead.open()
+	one.follow("on time", []string{"off 0 done", "off 1 done"})
+	ahead.follow("ahead, where its window is empty", []string{"off 2 done"})
+	one.follow("on time again", []string{"off 3 held", "off 4 held"})
+}
+
 // A brake that is set, and one that is taken off, in a running process.
 func TestBrakeIsChanged(t *testing.T) {
 	b := newBraked(t, braked{}, Brake{}, 9)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -313,4 +315,53 @@ func BenchmarkBrake(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestBrakeOfMadeUpGroups: groups that there are not leave nothing in the Store,
+// however long their ids are.
+func TestBrakeOfMadeUpGroups(t *testing.T) {
+	m := new(Memory)
+	b := newBraked(t, braked{store: &named{Store: m, t: t}}, Brake{Users: 5, Members: 10}, 2)
+	spent := func() int {
+		m.mu.RLock()
+		defer m.mu.RUnlock()
+		return len(m.byID[b.c.ID].spent)
+	}
+	for i := range 50 {
+		id := strings.Repeat("g", 160*i) + strconv.Itoa(i)
+		if code, answer := b.send(t.Context(), "PATCH", "/Groups/"+id, patchOf(`{"op":"remove","path":"members[value eq \"x\"]"}`)); code != 404 {
+			t.Fatalf("a group of %d letters: %d %v", len(id), code, answer)
+		}
+	}
+	if n := spent(); n > 0 {
+		t.Errorf("%d counts are left of groups that there are not", n)
+	}
+	b.send(t.Context(), "DELETE", "/Users/"+b.users[0], "")
+	if n := spent(); n != 1 {
+		t.Errorf("%d counts after a user was deleted, want 1", n)
+	}
+	ref := b.c.Ref()
+	b.clock.advance(LongestWindow + time.Hour)
+	if _, err := m.Spend(t.Context(), ref, "other", 1, b.clock.now(), b.clock.now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n := spent(); n != 1 {
+		t.Errorf("%d counts a month later, want the new one alone", n)
+	}
+	if a, b := nameOf(strings.Repeat("g", 300)+"a"), nameOf(strings.Repeat("g", 300)+"b"); a == b {
+		t.Errorf("two groups are counted as one: %s", a)
+	}
+}
+
+// named is a Store that takes names of 255 bytes at most.
+type named struct {
+	Store
+	t *testing.T
+}
+
+func (n *named) Spend(ctx context.Context, ref Ref, name string, amount int, at, after time.Time) (int, error) {
+	if len(name) > 255 {
+		n.t.Errorf("a name of %d bytes", len(name))
+	}
+	return n.Store.Spend(ctx, ref, name, amount, at, after)
 }

@@ -74,17 +74,23 @@ func (l Limits) text() string {
 // providers have addresses that all their customers share, so a valid token is
 // accepted whatever others do.
 type sources struct {
-	each int // in a minute
+	each  int           // in a minute
+	spare *rate.Limiter // of attempts from those that failed too often, all together
 
 	mu    sync.Mutex
 	known map[string]*rate.Limiter // of those that failed
 }
 
+// spareRate is how many tokens in a second are looked up in vain, at most, in each
+// process, for addresses that failed too often: among them may be a valid one that is
+// not known yet.
+const spareRate = 50
+
 // mostSources is how many are remembered. With more, some begin anew.
 const mostSources = 10_000
 
 func newSources(each int) sources {
-	return sources{each: each, known: map[string]*rate.Limiter{}}
+	return sources{each: each, spare: rate.NewLimiter(spareRate, spareRate), known: map[string]*rate.Limiter{}}
 }
 
 // A source is an address that requests come from; nil: it does not matter from
@@ -113,18 +119,22 @@ func (s *source) failed(now time.Time) time.Duration {
 	return time.Minute / time.Duration(s.all.each)
 }
 
-// blocked returns how long the source must wait before more of its tokens are looked
-// up that are not known.
+// blocked returns how long the source must wait before another of its tokens is
+// looked up that is not known: if it has failed too often and others like it leave no
+// attempt to spare.
 func (s *source) blocked(now time.Time) time.Duration {
-	if s == nil {
-		return 0
-	}
-	s.all.mu.Lock()
-	defer s.all.mu.Unlock()
-	if l := s.all.known[s.address]; l == nil || l.TokensAt(now) >= 1 {
+	if s == nil || !s.suspect(now) || s.all.spare.AllowN(now, 1) {
 		return 0
 	}
 	return time.Minute / time.Duration(s.all.each)
+}
+
+// suspect reports whether the source has failed too often of late.
+func (s *source) suspect(now time.Time) bool {
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	l := s.all.known[s.address]
+	return l != nil && l.TokensAt(now) < 1
 }
 
 // shrink forgets those who have not failed for a while, or any.

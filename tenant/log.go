@@ -13,47 +13,47 @@ import (
 //
 // Unless Connection.KeepValues said otherwise there is no value in it that the client
 // sent. Paths, filters, bodies and details have their form, names, ids and the words
-// of the protocol; all else is a pseudonym, such as maskedkdrpwzqbtnxcgl, that is
+// of the protocol; all else is a pseudonym, such as masked.kdrpwzqbtnxcgl, that is
 // the same for the same value of the same connection. So who reads it sees what is
 // wrong and not with whom, and the request can be made again. Passwords, tokens and
 // what has such a name are never kept.
 type Record struct {
-	ID         string    // in the order of time
-	At         time.Time // when it was answered
-	Took       time.Duration
+	ID         string        // in the order of time
+	At         time.Time     // when it was answered
+	Took       time.Duration `json:",omitzero"`
 	Connection Ref
-	TokenID    string // empty for a token of another kind
-	Source     string // the address it came from, as Options.Source has it
+	TokenID    string `json:",omitzero"` // empty for a token of another kind
+	Source     string `json:",omitzero"` // the address it came from, as Options.Source has it
 
-	Method     string
-	Path       string // below the endpoint, and its query, as people read it: Users?filter=userName eq "masked…"
-	Operation  string // as in scim.Report
-	Type       string // the resource type
-	ResourceID string // empty where it is about none or many
+	Method     string `json:",omitzero"`
+	Path       string `json:",omitzero"` // below the endpoint, and its query, as people read it: Users?filter=userName eq "masked…"; about 8 KiB of it, and an ellipsis
+	Operation  string `json:",omitzero"` // as in scim.Report
+	Type       string `json:",omitzero"` // the resource type
+	ResourceID string `json:",omitzero"` // empty where it is about none or many
 
-	Status  int
-	Detail  string   // what the client was told
-	Rules   []string // as in scim.Report
-	Changes []Change
+	Status  int      `json:",omitzero"`
+	Detail  string   `json:",omitzero"` // what the client was told
+	Rules   []string `json:",omitzero"` // as in scim.Report
+	Changes []Change `json:",omitzero"`
 
 	// What the request can be made of again: see Request. Body is kept of what was
 	// refused, and of what changed something where Connection.KeepValues says so,
 	// up to 64 KiB. Masked says that its values are not those that were sent; one
 	// that is no JSON is as long as it was, and says nothing.
-	ContentType, IfMatch, IfNoneMatch, UserAgent string
+	ContentType, IfMatch, IfNoneMatch, UserAgent string `json:",omitzero"`
 
-	Body   []byte
-	Masked bool
-	Cut    bool // Body is not all that was sent
+	Body   []byte `json:",omitzero"`
+	Masked bool   `json:",omitzero"`
+	Cut    bool   `json:",omitzero"` // Body is not all that was sent
 }
 
 // A Change is one resource that a request changed.
 type Change struct {
-	Op             scim.Op
-	Type, ID       string
-	Attributes     []string // their names; never their values
-	Deactivated    bool
-	Added, Removed int // members
+	Op             scim.Op  `json:",omitzero"`
+	Type, ID       string   `json:",omitzero"`
+	Attributes     []string `json:",omitzero"` // their names; never their values
+	Deactivated    bool     `json:",omitzero"`
+	Added, Removed int      `json:",omitzero"` // members
 }
 
 // A Query asks for Records.
@@ -72,19 +72,24 @@ const mostLimit = 10_000
 // Log returns Records, the newest first: of the tenant that the query names, whose
 // admin may ask for it, or of all if it names none. What this process has answered
 // before is among them; what others have, a second later. Of requests that were
-// refused 401 or 429 there are five in a second at most.
+// refused 401 or 429 there are five in a second at most. If there are more of a
+// connection than can be written, one of status 503 says how many were not.
 func (r *Registry) Log(ctx context.Context, q Query) ([]Record, error) {
 	if q.Limit < 0 || q.Limit > mostLimit {
 		return nil, invalid("Query.Limit is %d; want 0 to %d", q.Limit, mostLimit)
 	}
-	r.pending.write()
+	if err := r.pending.write(ctx); err != nil {
+		return nil, err
+	}
 	return r.store.Records(ctx, q)
 }
 
 // Record returns the Record with an ID, of a tenant or, if that is empty, of any; or
 // ErrNotFound.
 func (r *Registry) Record(ctx context.Context, tenant, id string) (Record, error) {
-	r.pending.write()
+	if err := r.pending.write(ctx); err != nil {
+		return Record{}, err
+	}
 	after := id + "0" // the first ID that could follow
 	records, err := r.store.Records(ctx, Query{Tenant: tenant, Before: after, Limit: 1})
 	switch {

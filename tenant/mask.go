@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"hash"
 	"net/url"
 	"regexp"
@@ -31,6 +32,9 @@ type masker struct {
 	// What was masked, with its mask, and what is known for a name: for the detail.
 	values map[string]string
 	names  map[string]bool
+
+	quotable []string // the values that are in the detail, the longest first
+	sorted   []string // all values, if the detail has beginnings of some
 }
 
 // maskKey is the key of all pseudonyms. It is derived, since a pseudonym must be of
@@ -67,11 +71,16 @@ func (p place) at(path string) place {
 	if head, rest, ok := strings.Cut(path, "["); ok {
 		path = head + rest[strings.LastIndexByte(rest, ']')+1:]
 	}
-	for _, word := range wordForm.FindAllString(path, -1) {
+	words := wordForm.FindAllString(path, mostWords+1)
+	for _, word := range words {
 		p = p.in(word)
 	}
+	p.secret = p.secret || len(words) > mostWords // what follows may be a password's
 	return p
 }
+
+// mostWords is how many names of a path are followed. No attribute is so deep.
+const mostWords = 32
 
 var wordForm = regexp.MustCompile(`[A-Za-z$][A-Za-z0-9_$-]*`)
 
@@ -91,7 +100,7 @@ func (p place) isReference() bool {
 var secretNames = []string{"password", "passwd", "passphrase", "secret", "token", "credential", "apikey", "privatekey"}
 
 func isSecretName(name string) bool {
-	name = strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+	name = wordMarks.Replace(strings.ToLower(name))
 	for _, part := range secretNames {
 		if strings.Contains(name, part) {
 			return true
@@ -100,13 +109,15 @@ func isSecretName(name string) bool {
 	return false
 }
 
+var wordMarks = strings.NewReplacer("_", "", "-", "")
+
 // hidden stands for secrets. It is no pseudonym: a password that people think of is
 // soon guessed, by who has the key.
 const hidden = "********"
 
 // tokenForm is what is never kept, wherever it is: tokens of this package's form,
-// whatever their prefix, and JSON Web Tokens.
-var tokenForm = regexp.MustCompile(`[A-Za-z0-9]{1,20}_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`)
+// whatever their prefix, and JSON Web Tokens, signed or encrypted.
+var tokenForm = regexp.MustCompile(`[A-Za-z0-9]{1,20}_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}|eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}`)
 
 // scrub takes tokens out of a text.
 func (m *masker) scrub(s string) string {
@@ -130,6 +141,9 @@ func (m *masker) text(s string, at place) string {
 	case at.secret && s != "":
 		return hidden
 	case m.keep:
+		if inner, ok := m.inner(s, at); ok {
+			return inner
+		}
 		return m.scrub(s)
 	}
 	masked := m.masked(s, at)
@@ -153,7 +167,7 @@ func (m *masker) masked(s string, at place) string {
 	switch {
 	case strings.TrimSpace(s) == "", canonical[strings.ToLower(s)], isUUID(s), at.isReference() && isID(s):
 		return s
-	case strings.HasPrefix(s, "urn:ietf:params:scim:") && isName(s):
+	case schemaForm.MatchString(s):
 		return s
 	case isNumber(s):
 		return m.number(s)
@@ -162,12 +176,13 @@ func (m *masker) masked(s string, at place) string {
 		const some = 1_000_000_000 // seconds: 31 years from 2000 on
 		return time.Unix(946_684_800+int64(m.sum(s)%some), 0).UTC().Format(time.RFC3339)
 	}
-	if (s[0] == '{' || s[0] == '[') && json.Valid([]byte(s)) { // Entra's roles are JSON in a string
-		if inner, ok := m.json([]byte(s), shape{place: at}, false); ok {
-			return string(inner)
-		}
+	if inner, ok := m.inner(s, at); ok {
+		return inner
 	}
-	if id, ok := strings.CutPrefix(s, "bulkId:"); ok {
+	if id, ok := strings.CutPrefix(s, "bulkId:"); ok && id != "" {
+		if strings.HasPrefix(id, "bulkId:") { // it refers to nothing
+			return "bulkId:" + m.pseudonym(id, 0)
+		}
 		return "bulkId:" + m.masked(id, place{})
 	}
 	if u, err := url.Parse(s); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
@@ -178,6 +193,18 @@ func (m *masker) masked(s string, at place) string {
 	}
 	return m.pseudonym(s, 0)
 }
+
+// inner masks JSON in a string, as Entra's roles are.
+func (m *masker) inner(s string, at place) (string, bool) {
+	if s == "" || s[0] != '{' && s[0] != '[' || !json.Valid([]byte(s)) {
+		return "", false
+	}
+	inner, ok := m.json([]byte(s), shape{place: at}, false)
+	return string(inner), ok
+}
+
+// schemaForm is of the schemas and messages of RFC 7643 and RFC 7644: others may have a name in them.
+var schemaForm = regexp.MustCompile(`^(?i:urn:ietf:params:scim:(?:schemas:(?:core|extension:enterprise)|api:messages):2\.0:(?:User|Group|ServiceProviderConfig|ResourceType|Schema|PatchOp|ListResponse|SearchRequest|BulkRequest|BulkResponse|Error))$`)
 
 // address masks a URL, but for the type and id of a resource that it ends in.
 func (m *masker) address(u *url.URL, s string) string {
@@ -260,23 +287,26 @@ func (m *masker) sum(s string) uint64 {
 	return binary.BigEndian.Uint64(m.mac.Sum(sum[:0]))
 }
 
-// number masks a number: sign, point, exponent and how many digits it has stay, and
-// one with a single digit, which is a count or a switch.
+// number masks a number: sign, point, an exponent of up to three digits and how many
+// digits it has stay, and one with a single digit, which is a count or a switch.
 func (m *masker) number(s string) string {
 	mantissa, exponent, scientific := strings.Cut(strings.ToLower(s), "e")
 	digits := strings.Trim(mantissa, "-")
-	if len(digits) < 2 {
+	if power := strings.TrimLeft(exponent, "+-"); len(power) > 3 { // any number may be written so
+		exponent = exponent[:len(exponent)-len(power)] + m.number(power)
+	} else if len(digits) < 2 {
 		return s
 	}
 	out := []byte(mantissa)
-	v, left := m.sum(s), 16
+	whole := m.sum(s)
+	v, left := whole, 16
 	for i, b := range out {
 		if b < '0' || b > '9' || b == '0' && (i+1 == len(out) || out[i+1] == '.') && i == len(mantissa)-len(digits) {
 			continue // no digit, or the zero before a point
 		}
 		out[i] = byte('1' + v%9)
 		if v, left = v/9, left-1; left == 0 {
-			v, left = m.sum(s[:i+1]+"\x00"+s), 16
+			v, left = m.sum(fmt.Sprintf("%d\x00%d", i, whole)), 16
 		}
 	}
 	if scientific {

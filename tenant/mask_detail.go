@@ -18,6 +18,12 @@ func (m *masker) detail(s string) string {
 	if m.keep {
 		return m.scrub(s)
 	}
+	m.look(s)
+	for _, v := range m.quotable {
+		if strings.Contains(v, `"`) { // or it would be taken apart
+			s = replaceWord(s, v, m.values[v])
+		}
+	}
 	var out strings.Builder
 	for s != "" {
 		start := strings.IndexByte(s, '"')
@@ -35,6 +41,53 @@ func (m *masker) detail(s string) string {
 	return m.scrub(out.String())
 }
 
+// look finds the values that are in a detail, for all that is done with it: there may
+// be thousands.
+func (m *masker) look(detail string) {
+	m.quotable, m.sorted = nil, nil
+	for v := range m.values {
+		if len(v) >= 3 && strings.Contains(detail, v) {
+			m.quotable = append(m.quotable, v)
+		}
+	}
+	slices.SortFunc(m.quotable, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	if strings.Contains(detail, "…") {
+		m.sorted = slices.Sorted(maps.Keys(m.values))
+	}
+}
+
+// beginning returns the mask of a value that begins so.
+func (m *masker) beginning(s string) (masked string, ok bool) {
+	i, _ := slices.BinarySearch(m.sorted, s)
+	if i == len(m.sorted) || !strings.HasPrefix(m.sorted[i], s) {
+		return "", false
+	}
+	return m.values[m.sorted[i]], true
+}
+
+// clippedValues masks the values of which there is the beginning, and an ellipsis,
+// outside of quotes too.
+func (m *masker) clippedValues(s string) string {
+	const (
+		few  = 8   // ellipses
+		long = 200 // longer than what is clipped is left
+		word = 4   // what is shorter says nothing
+	)
+	parts := strings.SplitN(s, "…", few+1)
+	for n, part := range parts[:len(parts)-1] {
+		for i := max(0, len(part)-long); i+word <= len(part); i++ {
+			if masked, ok := m.beginning(part[i:]); ok && utf8.RuneStart(part[i]) {
+				parts[n] = part[:i] + masked
+				break
+			}
+		}
+	}
+	if len(parts) > few { // nobody means so many
+		parts = parts[:few]
+	}
+	return strings.Join(parts, "…")
+}
+
 // quotedLength returns the length of the quotation that a text begins with. One
 // that was clipped ends in an ellipsis.
 func quotedLength(s string) int {
@@ -50,7 +103,7 @@ func quotedLength(s string) int {
 }
 
 // inQuotes masks a quotation.
-func (m *masker) inQuotes(quotation string, isVersion bool) string {
+func (m *masker) inQuotes(quotation string, isQuotedVersion bool) string {
 	inner, err := strconv.Unquote(quotation)
 	if err != nil {
 		inner = strings.Trim(quotation, `"`)
@@ -59,13 +112,11 @@ func (m *masker) inQuotes(quotation string, isVersion bool) string {
 	switch masked := m.values[inner]; {
 	case masked != "":
 		inner = masked
-	case isVersion && isName("v"+inner), m.isKnown(inner), m.allKnown(inner):
+	case isQuotedVersion && isVersion(inner), m.isKnown(inner), m.allKnown(inner):
 		return quotation
 	case clipped:
-		for _, value := range slices.Sorted(maps.Keys(m.values)) {
-			if strings.HasPrefix(value, whole) {
-				return strconv.Quote(m.values[value])
-			}
+		if masked, ok := m.beginning(whole); ok {
+			return strconv.Quote(masked)
 		}
 		inner = m.masked(inner, place{})
 	default:
@@ -116,17 +167,8 @@ var (
 
 // inPlain masks the values of the request that are in a text as whole words.
 func (m *masker) inPlain(s string) string {
-	if len(m.values) == 0 || s == "" {
-		return s
-	}
-	values := make([]string, 0, len(m.values))
-	for v := range m.values {
-		if len(v) >= 3 && strings.Contains(s, v) {
-			values = append(values, v)
-		}
-	}
-	slices.SortFunc(values, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
-	for _, v := range values {
+	s = m.clippedValues(s)
+	for _, v := range m.quotable {
 		s = replaceWord(s, v, m.values[v])
 	}
 	return s

@@ -30,7 +30,7 @@ func (m *masker) path(path, query string) string {
 	var out strings.Builder
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, has := strings.Cut(parameter, "=")
-		if strings.EqualFold(name, "access_token") {
+		if isTokenParameter(name) {
 			continue
 		}
 		if out.Len() > 0 {
@@ -238,12 +238,19 @@ func (m *masker) quoted(text string, at place) string {
 	if json.Unmarshal([]byte(text), &value) == nil {
 		return string(appendQuoted(nil, m.text(value, at)))
 	}
+	for word := range strings.FieldsFuncSeq(text, isFilterMark) { // a parser tells of the first one, for this is no literal
+		if !logic[word] {
+			m.note(word)
+		}
+	}
 	inner := strings.TrimPrefix(text, text[:1])
 	if len(inner) == 0 || inner[len(inner)-1] != text[0] {
 		return text[:1] + m.text(inner, at)
 	}
 	return text[:1] + m.text(inner[:len(inner)-1], at) + text[:1]
 }
+
+func isFilterMark(r rune) bool { return strings.ContainsRune(" \t\n\r()[]\"'", r) }
 
 type tokenKind int
 

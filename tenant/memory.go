@@ -27,13 +27,15 @@ type remembered struct {
 	connection Connection
 	tokens     []secret              // the oldest first
 	records    []Record              // by ID
-	spent      map[string][]spending // by names; the times of each differ
+	spent      map[string][]spending // by names; each in the order of time, and more than nothing
+	pruned     int64                 // when spent was looked through last; seconds since 1970
 }
 
 // secret is a Token as it is remembered.
 type secret struct {
 	id, hash, label, createdBy string
 	created, ends, used        int64 // milliseconds since 1970; 0: never
+	revoked                    bool
 }
 
 type spending struct {
@@ -120,7 +122,7 @@ func (m *Memory) Find(ctx context.Context, id string, at time.Time) (Connection,
 }
 
 func (r *remembered) live(at time.Time) bool {
-	return slices.ContainsFunc(r.tokens, func(s secret) bool { return s.ends == 0 || at.Before(timeOf(s.ends)) })
+	return slices.ContainsFunc(r.tokens, func(s secret) bool { return !s.revoked && (s.ends == 0 || at.Before(timeOf(s.ends))) })
 }
 
 // Connections implements Store.
@@ -214,12 +216,16 @@ func (m *Memory) Replace(ctx context.Context, ref Ref, end time.Time, token *Tok
 	if token == nil {
 		return nil
 	}
+	m.addToken(r, token)
+	return nil
+}
+
+func (m *Memory) addToken(r *remembered, token *Token) {
 	r.tokens = append(slices.Grow(r.tokens, 1), secret{
 		id: token.ID, hash: string(token.Hash), label: token.Label, createdBy: token.CreatedBy,
-		created: millis(token.Created), ends: millis(token.Ends), used: millis(token.LastUsed),
+		created: millis(token.Created), ends: millis(token.Ends), used: millis(token.LastUsed), revoked: token.Revoked,
 	})
 	m.tokens[token.ID] = r
-	return nil
 }
 
 // end ends a token, unless it ends earlier.
@@ -233,7 +239,7 @@ func (s *secret) end(at time.Time) {
 func (s *secret) token(of Ref) Token {
 	return Token{
 		ID: s.id, Connection: of, Hash: []byte(s.hash), Label: s.label, CreatedBy: s.createdBy,
-		Created: timeOf(s.created), Ends: timeOf(s.ends), LastUsed: timeOf(s.used),
+		Created: timeOf(s.created), Ends: timeOf(s.ends), LastUsed: timeOf(s.used), Revoked: s.revoked,
 	}
 }
 
@@ -260,21 +266,31 @@ func (r *remembered) known(id string) *secret {
 	return &r.tokens[i]
 }
 
-// End implements Store.
-func (m *Memory) End(ctx context.Context, ref Ref, tokenID string, end time.Time) error {
+// Revoke implements Store.
+func (m *Memory) Revoke(ctx context.Context, ref Ref, what Revocation) error {
 	if err := m.writing(ctx); err != nil {
 		return err
 	}
 	defer m.mu.Unlock()
 	r, err := m.find(ref)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	s := r.known(tokenID)
-	if s == nil {
+	case what.Token != nil && m.tokens[what.Token.ID] != nil:
+		return errors.New("tenant: there is a token with this ID already")
+	case what.TokenID != "" && r.known(what.TokenID) == nil:
 		return ErrNotFound
 	}
-	s.end(end)
+	for i := range r.tokens {
+		if s := &r.tokens[i]; what.TokenID == "" || what.TokenID == s.id {
+			s.revoked = true
+			s.end(what.At)
+		}
+	}
+	if what.Token != nil {
+		m.addToken(r, what.Token)
+	}
+	what.Apply(&r.connection)
 	return nil
 }
 
@@ -376,29 +392,49 @@ func (m *Memory) Spend(ctx context.Context, ref Ref, name string, n int, at, aft
 		return 0, err
 	}
 	if n != 0 {
-		r.spend(name, n, at.Unix(), after.Unix())
+		r.spend(name, n, at.Unix(), at.Add(-LongestWindow).Unix())
 	}
 	sum := 0
-	for _, s := range r.spent[name] {
-		if s.at > after.Unix() {
-			sum += s.n
+	for _, s := range slices.Backward(r.spent[name]) {
+		if s.at <= after.Unix() {
+			break
 		}
+		sum += s.n
 	}
 	return sum, nil
 }
 
-// spend adds n, or takes back what is there of it.
-func (r *remembered) spend(name string, n int, at, after int64) {
-	spent := slices.DeleteFunc(r.spent[name], func(s spending) bool { return s.at <= after })
-	i := slices.IndexFunc(spent, func(s spending) bool { return s.at == at })
+// spend adds n, or takes back what is there of it. What is not later than a time may
+// be forgotten.
+func (r *remembered) spend(name string, n int, at, forget int64) {
+	const often = 3600 // seconds
+	if at >= r.pruned+often {
+		r.pruned = at
+		for other, spent := range r.spent {
+			r.keep(other, slices.DeleteFunc(spent, func(s spending) bool { return s.at <= forget }))
+		}
+	}
+	spent := r.spent[name]
+	i, there := slices.BinarySearchFunc(spent, at, func(s spending, at int64) int { return cmp.Compare(s.at, at) })
 	switch {
-	case i >= 0:
-		spent[i].n = max(spent[i].n+n, 0)
+	case there && spent[i].n+n > 0:
+		spent[i].n += n
+	case there:
+		spent = slices.Delete(spent, i, i+1)
 	case n > 0:
-		spent = append(spent, spending{at, n})
+		spent = slices.Insert(spent, i, spending{at, n})
 	}
-	if r.spent == nil {
-		r.spent = map[string][]spending{}
+	r.keep(name, spent)
+}
+
+// keep keeps what is spent under a name, if there is anything.
+func (r *remembered) keep(name string, spent []spending) {
+	switch {
+	case len(spent) == 0:
+		delete(r.spent, name)
+	case r.spent == nil:
+		r.spent = map[string][]spending{name: spent}
+	default:
+		r.spent[name] = spent
 	}
-	r.spent[name] = spent
 }

@@ -24,7 +24,7 @@ func (m *Memory) Append(ctx context.Context, records []Record) error {
 		}
 		rec = rec.clone()
 		rec.At = stamp(rec.At)
-		at, _ := slices.BinarySearchFunc(r.records, rec.ID, (Record).compare)
+		at, _ := slices.BinarySearchFunc(r.records, rec.ID, Record.compare)
 		r.records = slices.Insert(r.records, at, rec)
 	}
 	return nil

@@ -15,7 +15,7 @@ func thousands(t testing.TB, n int) *Memory {
 	for i := range n {
 		c := Connection{
 			Tenant: fmt.Sprintf("tenant-%06d", i), ID: fmt.Sprintf("01958000-0000-7000-8000-%012d", i),
-			Name: "Entra ID " + fmt.Sprint(i), Provider: fmt.Sprint("entra"), Types: []string{"User"}, Created: now, Version: 1,
+			Name: "Entra ID " + fmt.Sprint(i), Provider: "entra", Types: []string{"User"}, Created: now, Version: 1,
 		}
 		if err := m.Add(t.Context(), c); err != nil {
 			t.Fatal(err)

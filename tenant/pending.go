@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
+	"maps"
+	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -17,11 +19,14 @@ type pending struct {
 	mu      sync.Mutex
 	seen    map[string]Seen // by the ids of tokens, or of connections after a slash
 	records []noted
-	bodies  int        // bytes in them
-	full    *sync.Cond // there is room again
+	bytes   int                // in them
+	of      map[Ref]load       // what there is of each connection
+	alike   map[refusal]alikes // what was refused before it was read
+	dropped map[Ref]int        // records that there was no room for
+	room    chan struct{}      // closed when there is room again
 
-	writing sync.Mutex // held by who writes
-	key     []byte     // of pseudonyms
+	writing chan struct{} // has an element while somebody writes
+	key     []byte        // of pseudonyms
 	trimmed map[Ref]trimmed
 
 	wake    chan struct{}
@@ -30,17 +35,36 @@ type pending struct {
 	done    chan struct{}
 }
 
+// A load is how much waits of a connection.
+type load struct{ records, bytes int }
+
+// A refusal is what requests of a connection have in common that are refused before
+// they are read, and alikes how many of them there were in a second.
+type refusal struct {
+	connection Ref
+	status     int
+}
+
+type alikes struct {
+	second int64
+	n      int
+}
+
 const (
 	writeEvery  = time.Second
 	writeAt     = 256  // records
-	mostRecords = 4096 // that wait; whoever has one more waits too
-	mostBodies  = 32 << 20
+	mostRecords = 4096 // that wait
+	mostBytes   = 32 << 20
+	share       = 8                // a connection has one part of so many
+	mostWait    = time.Second      // of a request, for room
+	writeWithin = 10 * time.Second // each batch
 )
 
 func (p *pending) start(r *Registry) {
 	p.r, p.seen, p.trimmed = r, map[string]Seen{}, map[Ref]trimmed{}
+	p.of, p.alike, p.dropped = map[Ref]load{}, map[refusal]alikes{}, map[Ref]int{}
 	p.key = maskKey(r.options.Key)
-	p.full = sync.NewCond(&p.mu)
+	p.room, p.writing = make(chan struct{}), make(chan struct{}, 1)
 	p.wake, p.stopped, p.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	go p.run()
 }
@@ -49,15 +73,16 @@ func (p *pending) run() {
 	defer close(p.done)
 	every := time.NewTicker(writeEvery)
 	defer every.Stop()
+	ctx := context.Background()
 	for {
 		select {
 		case <-every.C:
 		case <-p.wake:
 		case <-p.stopped:
-			p.write()
+			p.write(ctx)
 			return
 		}
-		p.write()
+		p.write(ctx)
 	}
 }
 
@@ -68,71 +93,85 @@ func (p *pending) stop() error {
 	return nil
 }
 
-// write writes what there is. What cannot be written is told of and dropped: the
-// requests were answered, and the database that refused it has refused others.
-func (p *pending) write() {
-	p.writing.Lock()
-	defer p.writing.Unlock()
-	p.mu.Lock()
-	seen, waiting := p.seen, p.records
-	p.seen, p.records, p.bodies = map[string]Seen{}, nil, 0
-	p.full.Broadcast()
-	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	records := make([]Record, 0, len(waiting))
-	for _, n := range thinned(waiting) {
-		records = append(records, n.record(p.key))
+// write writes what there is, when nobody else does. A context bounds how long it
+// waits for that, and not what it writes: that is others', too. What cannot be
+// written is told of and dropped: the requests were answered, and the database that
+// refused it has refused others.
+func (p *pending) write(ctx context.Context) error {
+	select {
+	case p.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	list := lastErrors(records)
+	defer func() { <-p.writing }()
+	p.mu.Lock()
+	seen, waiting, dropped := p.seen, p.records, p.dropped
+	p.seen, p.records, p.bytes = map[string]Seen{}, nil, 0
+	p.of, p.dropped = map[Ref]load{}, map[Ref]int{}
+	close(p.room)
+	p.room = make(chan struct{})
+	p.mu.Unlock()
+	for ref, n := range dropped {
+		p.r.options.Logger.Warn("tenant: there was no room for records", "connection", ref.ID, "records", n)
+		waiting = append(waiting, p.r.dropped(ref, n))
+	}
+	list := make([]Seen, 0, len(seen))
 	for _, s := range seen {
 		list = append(list, s)
 	}
-	if len(list) > 0 {
-		if err := p.r.store.Note(ctx, list); err != nil {
-			p.r.options.Logger.Error("tenant: what was seen of connections could not be stored", "connections", len(list), "err", err)
+	p.note(list)
+	for len(waiting) > 0 { // some at a time, so that the database has time for others between
+		n := min(len(waiting), writeAt)
+		if err := p.append(waiting[:n]); errors.Is(err, context.DeadlineExceeded) {
+			p.r.options.Logger.Error("tenant: the database takes no records", "dropped", len(waiting)-n)
+			break
 		}
+		waiting = waiting[n:]
 	}
-	for some := range slices.Chunk(records, writeAt) { // so that the database has time for others between
-		if err := p.r.store.Append(ctx, some); err != nil {
-			p.r.options.Logger.Error("tenant: records could not be stored", "records", len(some), "err", err)
-		}
-	}
-	p.trim(ctx, records)
+	p.guarded("old records could not be deleted", p.trim)
+	return nil
 }
 
-// trimmed is when the records of a connection were trimmed, and how many came since.
-type trimmed struct {
-	at    time.Time
-	since int
-}
-
-const (
-	trimEvery = 5 * time.Minute
-	trimAfter = 1000 // records
-)
-
-// trim deletes what is beyond LogOptions of the connections that have new records,
-// now and then.
-func (p *pending) trim(ctx context.Context, records []Record) {
-	now := p.r.now()
-	for _, rec := range records {
-		t := p.trimmed[rec.Connection]
+// append writes some records, and what the connections are to remember of them.
+func (p *pending) append(waiting []noted) error {
+	records := make([]Record, 0, len(waiting))
+	for i := range waiting {
+		p.guarded("a record could not be made", func(context.Context) error {
+			records = append(records, waiting[i].record(p.key))
+			return nil
+		})
+	}
+	p.note(lastErrors(records))
+	err := p.guarded("records could not be stored", func(ctx context.Context) error { return p.r.store.Append(ctx, records) }, "records", len(records))
+	for i := range records {
+		t := p.trimmed[records[i].Connection]
 		t.since++
-		p.trimmed[rec.Connection] = t
+		t.bytes += records[i].size()
+		p.trimmed[records[i].Connection] = t
 	}
-	log := p.r.options.Log
-	for ref, t := range p.trimmed {
-		switch due := now.Sub(t.at) >= trimEvery || now.Before(t.at); {
-		case t.since == 0 && due:
-			delete(p.trimmed, ref)
-		case t.since > 0 && due, t.since >= trimAfter:
-			p.trimmed[ref] = trimmed{at: now}
-			if err := p.r.store.Trim(ctx, ref, stamp(now.Add(-log.Age)), log.Count); err != nil && !errors.Is(err, ErrNotFound) {
-				p.r.options.Logger.Error("tenant: old records could not be deleted", "connection", ref.ID, "err", err)
-			}
+	return err
+}
+
+func (p *pending) note(list []Seen) {
+	if len(list) > 0 {
+		p.guarded("what was seen of connections could not be stored", func(ctx context.Context) error { return p.r.store.Note(ctx, list) }, "connections", len(list))
+	}
+}
+
+// guarded does something of the background. That it fails is told of, and so is a
+// panic: it is nobody's request that could end with it.
+func (p *pending) guarded(failure string, do func(context.Context) error, args ...any) (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			p.r.options.Logger.Error("tenant: "+failure, append(args, "panic", v, "stack", string(debug.Stack()))...)
 		}
+	}()
+	if err = do(ctx); err != nil {
+		p.r.options.Logger.Error("tenant: "+failure, append(args, "err", err)...)
 	}
+	return err
 }
 
 // see notes that a token was used, once a minute.
@@ -149,19 +188,88 @@ func (p *pending) see(e *entry, now time.Time) {
 	p.seen[key] = s
 }
 
-// add notes a record, when there is room for it.
-func (p *pending) add(n noted) {
+// Requests that are refused before anything is read cost their sender nothing, and
+// come by the thousand. Of those a second's are kept that show what they are.
+const fewOf = 5
+
+// isOneTooMany reports whether enough requests of a connection were refused alike in
+// this second: with a dead token, or because there were too many.
+func (p *pending) isOneTooMany(of Ref, status int) bool {
+	if status != http.StatusUnauthorized && status != http.StatusTooManyRequests {
+		return false
+	}
+	k, second := refusal{of, status}, p.r.now().Unix()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.records) >= mostRecords || p.bodies >= mostBodies {
-		p.awake()
-		p.full.Wait()
+	if len(p.alike) >= mostRecords {
+		maps.DeleteFunc(p.alike, func(_ refusal, a alikes) bool { return a.second != second })
 	}
+	a := p.alike[k]
+	if a.second != second {
+		a = alikes{second: second}
+	}
+	a.n++
+	p.alike[k] = a
+	return a.n > fewOf
+}
+
+// add notes a record. Where there is no room it waits for some, but not for longer
+// than the request may take, and a second at most; then the record is only counted.
+// A connection has but its share of the room, so that it takes nobody else's.
+func (p *pending) add(ctx context.Context, n noted) {
+	size := n.size()
+	var late <-chan time.Time
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.isStopped() && !p.fits(n.Connection, size) {
+		room := p.room
+		p.mu.Unlock()
+		p.awake()
+		if late == nil {
+			timer := time.NewTimer(mostWait)
+			defer timer.Stop()
+			late = timer.C
+		}
+		given := false
+		select {
+		case <-room:
+			given = true
+		case <-ctx.Done():
+		case <-late:
+		case <-p.stopped:
+		}
+		p.mu.Lock()
+		if !given {
+			p.dropped[n.Connection]++
+			return
+		}
+	}
+	if p.isStopped() { // nobody would write it
+		return
+	}
+	l := p.of[n.Connection]
+	p.of[n.Connection] = load{l.records + 1, l.bytes + size}
 	p.records = append(p.records, n)
-	p.bodies += len(n.Body)
+	p.bytes += size
 	if len(p.records) == writeAt {
 		p.awake()
 	}
+}
+
+func (p *pending) isStopped() bool {
+	select {
+	case <-p.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// fits reports whether there is room for a record of a connection.
+func (p *pending) fits(of Ref, size int) bool {
+	l := p.of[of]
+	return len(p.records) < mostRecords && p.bytes < mostBytes &&
+		l.records < mostRecords/share && l.bytes+size <= mostBytes/share
 }
 
 // awake has what there is written soon.

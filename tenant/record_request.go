@@ -10,9 +10,12 @@ import (
 
 // Request makes the request again, to an endpoint such as that of a test:
 // https://localhost:8080/scim/v2. It has no token. It reports ErrInvalid if not all
-// of the body was kept: it was longer than 64 KiB, or nothing was wrong with it, or it
+// of the path or the body was kept: it was longer than 64 KiB, or nothing was wrong with it, or it
 // was refused before anybody had read it.
 func (r *Record) Request(ctx context.Context, endpoint string) (*http.Request, error) {
+	if strings.HasSuffix(r.Path, "…") {
+		return nil, invalid("the path of request %s was too long to be kept", r.ID)
+	}
 	if r.Cut {
 		return nil, invalid("the body of request %s was not kept, or not all of it", r.ID)
 	}

@@ -3,7 +3,9 @@ package tenant
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +20,10 @@ var _ scim.Observer = (*Registry)(nil)
 func (r *Registry) BeginRequest(ctx context.Context, _ *http.Request) (context.Context, func(*scim.Report)) {
 	began := r.now()
 	return ctx, func(v *scim.Report) {
-		if v.Principal.Subject != "" && isRecorded(v) {
-			r.pending.add(r.note(v, began))
+		if v.Principal.Subject == "" || !isRecorded(v) || r.pending.isOneTooMany(Ref{v.Principal.Tenant, v.Principal.Subject}, v.Status) {
+			return
 		}
+		r.pending.add(ctx, r.note(v, began))
 	}
 }
 
@@ -35,36 +38,83 @@ func isRecorded(v *scim.Report) bool {
 	return len(v.Changes) > 0 || v.Status >= 400 && !(v.Status == http.StatusNotFound && v.Operation == "get")
 }
 
-// mostBody is how much is kept of a body, in bytes.
-const mostBody = 64 << 10
+// How much is kept of a request, in bytes.
+const (
+	mostBody   = 64 << 10
+	mostLine   = 8 << 10 // of a path, a query and each header
+	mostDetail = 4 << 10
+	mostNames  = 1000 // of changes, and of rules
+)
 
 // A noted request is a Record to be: what its request must not wait for is not done
 // yet.
 type noted struct {
 	Record      // without its Path, and with nothing masked
 	path, query string
+	isClipped   bool // these are not all
 	token       string
 	keep        bool // Connection.KeepValues
+}
+
+func (n *noted) size() int { return n.Record.size() + len(n.path) + len(n.query) + len(n.token) }
+
+// size is about how many bytes it takes.
+func (r *Record) size() int {
+	size := 512 + len(r.Source) + len(r.Method) + len(r.Path) + len(r.Type) + len(r.ResourceID) + len(r.Detail) +
+		len(r.ContentType) + len(r.UserAgent) + len(r.IfMatch) + len(r.IfNoneMatch) + len(r.Body)*4/3 // base64 in JSON
+	for _, rule := range r.Rules {
+		size += 16 + len(rule)
+	}
+	for _, c := range r.Changes {
+		size += 128 + len(c.ID)
+		for _, name := range c.Attributes {
+			size += 16 + len(name)
+		}
+	}
+	return size
+}
+
+// dropped is noted of a connection whose records there was no room for.
+func (r *Registry) dropped(of Ref, n int) noted {
+	id, at := r.newID()
+	return noted{Record: Record{
+		ID: id, At: at, Connection: of, Status: http.StatusServiceUnavailable, Masked: true, Cut: true,
+		Detail: fmt.Sprintf("%d requests were answered and not recorded, since there were too many to write", n),
+	}}
 }
 
 // note keeps what is needed of a request when it is answered.
 func (r *Registry) note(v *scim.Report, began time.Time) noted {
 	q := v.Request
-	n := noted{path: v.Path, query: q.URL.RawQuery, token: tokenOf(q)}
-	tokenID, _ := parseToken(r.options.Prefix, n.token)
+	token := tokenOf(q)
+	cut := func(s string, most int) string { s, _ = cutText(s, token, most); return s }
+	header := func(name string) string { return cut(strings.Join(q.Header[name], ","), mostLine) }
+	n := noted{token: token}
+	var cutPath, cutQuery bool
+	n.path, cutPath = cutText(v.Path, token, mostLine)
+	n.query, cutQuery = cutText(q.URL.RawQuery, token, mostLine)
+	n.isClipped = cutPath || cutQuery
+	tokenID, _ := parseToken(r.options.Prefix, token)
 	n.keep = r.keepsValues(tokenID, v.Principal.Subject)
 	id, at := r.newID()
 	n.Record = Record{
 		ID: id, At: at, Took: at.Sub(began),
-		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: r.options.Source(q),
-		Method: q.Method, Operation: v.Operation, Type: v.Type, ResourceID: v.ID,
-		Status: v.Status, Detail: v.Detail, Rules: slices.Clone(v.Rules), Masked: !n.keep,
-		ContentType: q.Header.Get("Content-Type"), UserAgent: q.Header.Get("User-Agent"),
-		IfMatch: strings.Join(q.Header["If-Match"], ","), IfNoneMatch: strings.Join(q.Header["If-None-Match"], ","),
+		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: cut(r.options.Source(q), mostLine),
+		Method: cut(q.Method, mostLine), Operation: v.Operation, Type: v.Type, ResourceID: cut(v.ID, mostLine),
+		Status: v.Status, Rules: slices.Clone(v.Rules[:min(len(v.Rules), mostNames)]), Masked: !n.keep,
+		ContentType: header("Content-Type"), UserAgent: header("User-Agent"), IfMatch: header("If-Match"), IfNoneMatch: header("If-None-Match"),
+	}
+	switch detail, isCut := cutText(v.Detail, token, mostDetail); {
+	case !isCut:
+		n.Detail = v.Detail
+	case n.keep:
+		n.Detail = detail + "…"
+	default: // it might end within a value, which would not be found
+		n.Detail = "…"
 	}
 	for _, c := range v.Changes {
 		n.Changes = append(n.Changes, Change{
-			Op: c.Op, Type: c.Ref.Type, ID: c.Ref.ID, Attributes: slices.Clone(c.Changed),
+			Op: c.Op, Type: c.Ref.Type, ID: c.Ref.ID, Attributes: slices.Clone(c.Changed[:min(len(c.Changed), mostNames)]),
 			Deactivated: c.Deactivated, Added: c.Added, Removed: c.Removed,
 		})
 	}
@@ -82,10 +132,24 @@ func tokenOf(q *http.Request) string {
 		_, token, _ := strings.Cut(values[0], " ")
 		return strings.TrimSpace(token)
 	}
-	if strings.Contains(q.URL.RawQuery, "access_token=") {
-		return q.URL.Query().Get("access_token")
+	for pair := range strings.SplitSeq(q.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if isTokenParameter(name) {
+			token, err := url.QueryUnescape(value)
+			if err != nil {
+				return ""
+			}
+			return token
+		}
 	}
 	return ""
+}
+
+// isTokenParameter reports whether the name of a parameter, as it is in a query, is
+// that of the token, as the Handler reads it: whatever its case.
+func isTokenParameter(name string) bool {
+	plain, err := url.QueryUnescape(name)
+	return err == nil && strings.EqualFold(plain, "access_token")
 }
 
 // keepsValues looks at the settings of a connection that was just asked for. If they
@@ -104,14 +168,20 @@ func (r *Registry) keepsValues(tokenID, connectionID string) bool {
 func (n *noted) record(key []byte) Record {
 	m := newMasker(key, n.Connection, n.keep, n.token)
 	rec := n.Record
+	rec.Method, rec.ContentType, rec.UserAgent = m.method(rec.Method), m.contentType(rec.ContentType), m.userAgent(rec.UserAgent)
+	rec.IfMatch, rec.IfNoneMatch = m.versions(rec.IfMatch), m.versions(rec.IfNoneMatch)
 	for _, header := range []*string{&rec.ContentType, &rec.UserAgent, &rec.IfMatch, &rec.IfNoneMatch, &rec.Source, &rec.Method} {
 		*header = m.line(*header)
 	}
 	rec.Path = m.line(m.path(n.path, n.query))
 	if id := rec.ResourceID; id != "" && len(rec.Changes) == 0 { // as the client wrote it
-		if _, rest, _ := strings.Cut(rec.Path, "/"); rest != "" {
-			rec.ResourceID, _, _ = strings.Cut(rest, "/")
+		target, _, _ := strings.Cut(rec.Path, "?")
+		if segments := strings.Split(target, "/"); len(segments) > 1 {
+			rec.ResourceID = segments[1]
 		}
+	}
+	if n.isClipped && !strings.HasSuffix(rec.Path, "…") {
+		rec.Path += "…"
 	}
 	if len(rec.Body) > 0 {
 		rec.Body = m.body(rec.Body, rec.Operation == "search", rec.Cut)
@@ -120,7 +190,7 @@ func (n *noted) record(key []byte) Record {
 		for _, known := range []string{rec.Method, rec.Type, rec.ContentType} {
 			m.named(known)
 		}
-		rec.Detail = m.line(m.detail(clipped(rec.Detail)))
+		rec.Detail = m.line(m.detail(rec.Detail))
 	}
 	return rec
 }
@@ -132,33 +202,30 @@ func (m *masker) line(s string) string {
 
 // clipped is a text of 8 KiB at most.
 func clipped(s string) string {
-	const most = 8 << 10
-	if len(s) <= most {
+	if len(s) <= mostLine {
 		return s
 	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return strings.ToValidUTF8(s[:mostLine], "") + "…"
 }
 
-// Requests that are refused before anything is read cost their sender nothing, and
-// come by the thousand. Of those a second's are kept that show what they are.
-const fewOf = 5
-
-// thinned leaves a few of the requests of each connection that were refused alike
-// before they were looked at: with a dead token, or because there were too many.
-func thinned(all []noted) []noted {
-	type kind struct {
-		connection Ref
-		status     int
+// cutText cuts a text that is too long. Of a token there is nothing at its end: there
+// it would not be known for one.
+func cutText(s, token string, most int) (string, bool) {
+	if len(s) <= most {
+		return s, false
 	}
-	count := map[kind]int{}
-	return slices.DeleteFunc(all, func(n noted) bool {
-		if n.Status != http.StatusUnauthorized && n.Status != http.StatusTooManyRequests {
-			return false
-		}
-		k := kind{n.Connection, n.Status}
-		count[k]++
-		return count[k] > fewOf
+	s = s[:most]
+	i := strings.LastIndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~+%=", r))
 	})
+	s = s[:i+1]
+	for n := min(len(token), len(s)); n >= 4; n-- { // a token may have any characters
+		if strings.HasSuffix(s, token[:n]) {
+			s = s[:len(s)-n]
+			break
+		}
+	}
+	return strings.Clone(strings.ToValidUTF8(s, "")), true
 }
 
 // lastErrors returns what the connections are to remember of records.

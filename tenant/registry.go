@@ -61,6 +61,7 @@ type Options struct {
 type LogOptions struct {
 	Age   time.Duration // default: 90 days
 	Count int           // for each connection; default: 10,000
+	Bytes int           // about, for each connection; default: 32 MiB
 }
 
 // A Registry knows the connections of all tenants. It is a scim.Authenticator, a
@@ -72,10 +73,11 @@ type Registry struct {
 	hashers []*hasher // the first one for new tokens
 	now     func() time.Time
 
-	cache   cache
-	sources sources
-	pending pending
-	totals  totals // of users
+	cache     cache
+	sources   sources // of tokens
+	exchanges sources // of requests for access tokens
+	pending   pending
+	totals    totals // of users
 
 	idMu sync.Mutex
 	ids  uuid7.Source
@@ -107,7 +109,7 @@ func NewRegistry(s Store, o *Options) (*Registry, error) {
 	switch {
 	case o.Stale < 0 || o.Stale > longest:
 		return nil, fmt.Errorf("tenant: Options.Stale is %v; want %v at most", o.Stale, longest)
-	case o.Known < 0, o.Failures < 0, o.Log.Age < 0, o.Log.Count < 0:
+	case o.Known < 0, o.Failures < 0, o.Log.Age < 0, o.Log.Count < 0, o.Log.Bytes < 0:
 		return nil, errors.New("tenant: an Option is negative")
 	}
 	r.options.Stale = cmp.Or(o.Stale, longest)
@@ -115,6 +117,7 @@ func NewRegistry(s Store, o *Options) (*Registry, error) {
 	r.options.Failures = cmp.Or(o.Failures, 60)
 	r.options.Log.Age = cmp.Or(o.Log.Age, 90*24*time.Hour)
 	r.options.Log.Count = cmp.Or(o.Log.Count, 10_000)
+	r.options.Log.Bytes = cmp.Or(o.Log.Bytes, 32<<20)
 	r.options.Logger = cmp.Or(o.Logger, slog.Default())
 	if r.options.Source == nil {
 		r.options.Source = addressOf
@@ -123,7 +126,7 @@ func NewRegistry(s Store, o *Options) (*Registry, error) {
 		r.now = time.Now
 	}
 	r.cache = newCache(r.options.Known)
-	r.sources = newSources(r.options.Failures)
+	r.sources, r.exchanges = newSources(r.options.Failures), newSources(r.options.Failures)
 	r.pending.start(r)
 	return r, nil
 }
@@ -180,17 +183,9 @@ func (r *Registry) Connections(ctx context.Context, tenant string, after Ref, li
 
 // Change changes the settings of a connection. change is called again if another
 // change came between. In this process it takes effect at once, in others within
-// Options.Stale. Tenant, ID, Created, ValidFrom and Status stay what they are.
+// Options.Stale. Tenant, ID, Created and Status stay what they are, and ValidFrom
+// too, unless a Federation ends.
 func (r *Registry) Change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {
-	return r.change(ctx, ref, func(c *Connection) error {
-		validFrom := c.ValidFrom
-		err := change(c)
-		c.ValidFrom = validFrom
-		return err
-	})
-}
-
-func (r *Registry) change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {
 	for try := 1; ; try++ {
 		was, err := r.store.Connection(ctx, ref)
 		if err != nil {
@@ -202,6 +197,10 @@ func (r *Registry) change(ctx context.Context, ref Ref, change func(*Connection)
 			return Connection{}, err
 		}
 		c.Tenant, c.ID, c.Created, c.Status, c.Version = was.Tenant, was.ID, was.Created, was.Status, was.Version+1
+		c.ValidFrom = was.ValidFrom
+		if now := stamp(r.now()); !was.Federation.isZero() && c.Federation != was.Federation && now.After(c.ValidFrom) {
+			c.ValidFrom = now // with the one whom it trusted, what was given to it ends
+		}
 		if err := c.check(); err != nil {
 			return Connection{}, err
 		}
@@ -225,37 +224,28 @@ func (r *Registry) Delete(ctx context.Context, ref Ref) error {
 // Issue makes another token for a connection, besides those it has. The secret is
 // nowhere but in what it returns.
 func (r *Registry) Issue(ctx context.Context, ref Ref, n NewToken) (secret string, t Token, err error) {
-	return r.replace(ctx, ref, time.Time{}, n)
+	return r.add(ctx, ref, n, func(t *Token) error { return r.store.Replace(ctx, ref, time.Time{}, t) })
 }
 
 // Rotate makes a new token for a connection and ends all that it has after an
 // overlap, in which the new one is pasted where the old one was. With no overlap
-// the old ones are dead at once.
+// the old ones are dead at once, and so are access tokens that they were exchanged
+// for.
 func (r *Registry) Rotate(ctx context.Context, ref Ref, overlap time.Duration, n NewToken) (secret string, t Token, err error) {
 	if overlap < 0 {
 		return "", Token{}, invalid("an overlap of %v", overlap)
 	}
-	secret, t, err = r.replace(ctx, ref, r.now().Add(overlap), n)
-	if err == nil && overlap == 0 {
-		err = r.ended(ctx, ref, nil)
-	}
-	return secret, t, err
-}
-
-// ended notes that tokens of a connection were ended at once: access tokens that
-// they were exchanged for are void with them.
-func (r *Registry) ended(ctx context.Context, ref Ref, also func(*Connection)) error {
-	_, err := r.change(ctx, ref, func(c *Connection) error {
-		c.ValidFrom = stamp(r.now())
-		if also != nil {
-			also(c)
+	return r.add(ctx, ref, n, func(t *Token) error {
+		now := r.now()
+		if overlap > 0 {
+			return r.store.Replace(ctx, ref, stamp(now.Add(overlap)), t)
 		}
-		return nil
+		return r.store.Revoke(ctx, ref, Revocation{At: stamp(now), Token: t})
 	})
-	return err
 }
 
-func (r *Registry) replace(ctx context.Context, ref Ref, end time.Time, n NewToken) (secret string, t Token, err error) {
+// add makes a token, which a function stores.
+func (r *Registry) add(ctx context.Context, ref Ref, n NewToken, store func(*Token) error) (secret string, t Token, err error) {
 	for _, text := range []struct{ name, value string }{{"Label", n.Label}, {"CreatedBy", n.CreatedBy}} {
 		if err := checkText(text.name, text.value, false); err != nil {
 			return "", Token{}, err
@@ -267,7 +257,7 @@ func (r *Registry) replace(ctx context.Context, ref Ref, end time.Time, n NewTok
 	}
 	secret, id := newSecret(r.options.Prefix)
 	t = Token{ID: id, Connection: ref, Hash: r.hashers[0].sum(nil, secret), Label: n.Label, CreatedBy: n.CreatedBy, Created: stamp(now), Ends: stamp(n.Expires)}
-	err = r.store.Replace(ctx, ref, stamp(end), &t)
+	err = store(&t)
 	r.cache.forget(ref)
 	if err != nil {
 		return "", Token{}, err
@@ -283,25 +273,26 @@ func stamp(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Millisecond)
 }
 
-// Revoke ends one token now.
+// Revoke ends one token now, and all access tokens of the connection: it could have
+// been exchanged for any.
 func (r *Registry) Revoke(ctx context.Context, ref Ref, tokenID string) error {
-	err := r.store.End(ctx, ref, tokenID, stamp(r.now()))
-	r.cache.forget(ref)
-	if err != nil {
-		return err
+	if tokenID == "" {
+		return ErrNotFound
 	}
-	return r.ended(ctx, ref, nil)
+	return r.revoke(ctx, ref, Revocation{TokenID: tokenID})
 }
 
 // SwitchOff ends all tokens of a connection now, and its Federation: there is no
 // provisioning until there is another one.
 func (r *Registry) SwitchOff(ctx context.Context, ref Ref) error {
-	err := r.store.Replace(ctx, ref, stamp(r.now()), nil)
+	return r.revoke(ctx, ref, Revocation{Off: true})
+}
+
+func (r *Registry) revoke(ctx context.Context, ref Ref, what Revocation) error {
+	what.At = stamp(r.now())
+	err := r.store.Revoke(ctx, ref, what)
 	r.cache.forget(ref)
-	if err != nil {
-		return err
-	}
-	return r.ended(ctx, ref, func(c *Connection) { c.Federation = Federation{} })
+	return err
 }
 
 // Tokens returns the tokens of a connection, dead ones too, the newest first.

@@ -346,6 +346,11 @@ func TestConnectionRefused(t *testing.T) {
 		{"a negative burst", Connection{Tenant: "a", Limits: Limits{Burst: -1}}, "negative"},
 		{"a federation by halves", Connection{Tenant: "a", Federation: Federation{Directory: "d"}}, "Federation"},
 		{"two federations", Connection{Tenant: "a", Federation: Federation{Directory: "d", Audience: "a", Subject: "s", KeysURL: "https://x"}}, "Federation"},
+		{"a directory that is none", Connection{Tenant: "a", Federation: Federation{Directory: "contoso/../common", Audience: "a", Subject: "s"}}, "Federation.Directory"},
+		{"keys by http", Connection{Tenant: "a", Federation: Federation{KeysURL: "http://idp.example/keys"}}, "Federation.KeysURL"},
+		{"keys of no host", Connection{Tenant: "a", Federation: Federation{KeysURL: "https:///keys"}}, "Federation.KeysURL"},
+		{"keys with a password", Connection{Tenant: "a", Federation: Federation{KeysURL: "https://ada:secret@idp.example/keys"}}, "Federation.KeysURL"},
+		{"keys that are no URL", Connection{Tenant: "a", Federation: Federation{KeysURL: "https://idp.example:x"}}, "Federation.KeysURL"},
 		{"more than all", Connection{Tenant: "a", Brake: Brake{Percent: 101}}, "101"},
 	} {
 		if _, err := r.Add(t.Context(), tt.c); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), tt.want) {

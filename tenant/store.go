@@ -46,8 +46,11 @@ type Store interface {
 	// calls at the same time each ends the tokens of those before it.
 	Replace(ctx context.Context, ref Ref, end time.Time, token *Token) error
 
-	// End ends one token at a time, unless it ends earlier, or reports ErrNotFound.
-	End(ctx context.Context, ref Ref, tokenID string, end time.Time) error
+	// Revoke sets Revoked of one token of a connection or of all, ends them, and changes
+	// the settings as Revocation.Apply does: all of it or nothing. It reports
+	// ErrNotFound if there is no such connection or token. Of several calls at the same
+	// time each revokes the tokens of those before it.
+	Revoke(ctx context.Context, ref Ref, r Revocation) error
 
 	// Token finds a token by its id, with its connection, and reports whether the
 	// connection has one that is alive at a time; or ErrNotFound. It is one read by
@@ -72,9 +75,10 @@ type Store interface {
 	// Spend adds n to what is counted under a name for a connection at a time, and
 	// returns how much was counted after another, n included; or ErrNotFound. n may
 	// be negative: what was spent in vain is given back at the time it was spent, as
-	// much of it as is not forgotten. What is older, under any name, may be forgotten.
-	// If n is 0 nothing is stored. Times may be
-	// rounded to the second. Calls at the same time for one name are one after the
+	// much of it as is not forgotten, and takes no room any more. If n is 0 nothing is
+	// stored. What others count in a longer window, or by a clock that is late, is not
+	// forgotten: at the earliest what is LongestWindow older than at. Names have 255
+	// bytes at most. Times may be rounded to the second. Calls at the same time for one name are one after the
 	// other, in different processes too: each counts those before it.
 	Spend(ctx context.Context, ref Ref, name string, n int, at, after time.Time) (int, error)
 
@@ -89,6 +93,31 @@ type Store interface {
 	// newest few. When it reports an error it may have deleted some of them.
 	Trim(ctx context.Context, ref Ref, before time.Time, keep int) error
 }
+
+// A Revocation ends tokens at once.
+type Revocation struct {
+	// At is when: what ends later ends then, and Connection.ValidFrom becomes At
+	// unless it is later.
+	At time.Time
+
+	TokenID string // the one that ends; empty: all do
+	Token   *Token // is stored then; nil: none
+	Off     bool   // Connection.Federation ends too
+}
+
+// Apply makes of the settings of a connection what they are then. It is for Stores.
+func (r *Revocation) Apply(c *Connection) {
+	c.Version++
+	if at := stamp(r.At); at.After(c.ValidFrom) {
+		c.ValidFrom = at
+	}
+	if r.Off {
+		c.Federation = Federation{}
+	}
+}
+
+// LongestWindow is the longest that a Brake may have.
+const LongestWindow = 30 * 24 * time.Hour
 
 // Seen is what was seen of a connection: its fields that are zero say nothing.
 type Seen struct {

@@ -45,6 +45,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -79,8 +81,8 @@ type Connection struct {
 	Version int // changes with each change of the settings
 
 	// ValidFrom is since when access tokens of module oauth are valid that were
-	// issued for it: when one of its tokens was last ended at once. The Registry
-	// sets it.
+	// issued for it: when one of its tokens was last ended at once, or a Federation.
+	// The Registry sets it.
 	ValidFrom time.Time
 
 	Status Status // not a setting: what Registry.Change does to it is not kept
@@ -172,6 +174,10 @@ func (c *Connection) check() error {
 	switch {
 	case !f.isZero() && (f.KeysURL != "") == entra, !entra && f.Directory+f.Audience+f.Subject != "":
 		return invalid("Federation needs Directory, Audience and Subject, or KeysURL alone")
+	case entra && !guid.MatchString(f.Directory):
+		return invalid("Federation.Directory is no ID of a directory, such as 72f988bf-86f1-41af-91ab-2d7cd011db47")
+	case f.KeysURL != "" && !isKeysURL(f.KeysURL):
+		return invalid("Federation.KeysURL is no URL of https, without a user and a fragment")
 	case l.Rate != 0 && !(l.Rate >= leastRate && l.Rate <= 1e6):
 		return invalid("Limits.Rate is %g; Entra needs %d requests a second at least", l.Rate, leastRate)
 	case l.Burst < 0, l.Concurrent < 0:
@@ -180,10 +186,19 @@ func (c *Connection) check() error {
 		return invalid("a bound of Brake is negative")
 	case b.Percent < 0, b.Percent > 100:
 		return invalid("Brake.Percent is %d; want 0 to 100", b.Percent)
-	case b.Window > 30*24*time.Hour:
+	case b.Window > LongestWindow:
 		return invalid("Brake.Window is %v; 30 days is the most", b.Window)
 	}
 	return nil
+}
+
+// guid is what the ID of a directory of Entra looks like. It becomes a part of the
+// URL that keys are fetched from.
+var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func isKeysURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && !strings.Contains(text, "#")
 }
 
 func checkText(name, value string, needed bool) error {

@@ -23,11 +23,14 @@ type Token struct {
 
 	Created  time.Time
 	Ends     time.Time // when it expires, or was or will be replaced; zero: never
+	Revoked  bool      // it has ended, whatever a clock says
 	LastUsed time.Time // to the minute
 }
 
 // Live reports whether the token is accepted at a time.
-func (t *Token) Live(at time.Time) bool { return t.Ends.IsZero() || at.Before(t.Ends) }
+func (t *Token) Live(at time.Time) bool {
+	return !t.Revoked && (t.Ends.IsZero() || at.Before(t.Ends))
+}
 
 // NewToken says what a token is to be.
 type NewToken struct {

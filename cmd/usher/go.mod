@@ -9,6 +9,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/usherkit/scim v0.0.0
+	github.com/usherkit/scim/scimprom v0.0.0
 	github.com/usherkit/scim/sqlstore/pgxstore v0.0.0
 	golang.org/x/term v0.44.0
 	modernc.org/sqlite v1.60.1
@@ -34,6 +35,7 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	modernc.org/libc v1.77.1 // indirect
@@ -43,5 +45,6 @@ require (
 
 replace (
 	github.com/usherkit/scim => ../..
+	github.com/usherkit/scim/scimprom => ../../scimprom
 	github.com/usherkit/scim/sqlstore/pgxstore => ../../sqlstore/pgxstore
 )

@@ -46,6 +46,9 @@ type commands struct {
 	Sync       syncCommand       `cmd:"" help:"Provision a company to an endpoint, as identity providers do, and compare."`
 	Serve      serveCommand      `cmd:"" help:"Serve a SCIM endpoint from SQLite, PostgreSQL or memory."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the schema of a database that usher serves from up to date, or print it."`
+	Tenant     tenantCommand     `cmd:"" help:"Manage the connections of customers that usher serve -tenants serves, and their tokens."`
+	Log        logCommand        `cmd:"" help:"Show which requests of customers changed something or were refused, and why."`
+	Replay     replayCommand     `cmd:"" help:"Make a request of the log again, on a copy or at another endpoint, and compare the answers."`
 	Directory  directoryCommand  `cmd:"" help:"Print a company to provision, as JSON."`
 	Mappings   mappingsCommand   `cmd:"" help:"Print Entra's default attribute mappings, as JSON, to change and give to sync."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
@@ -143,7 +146,7 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 }
 
 var (
-	flagLine  = regexp.MustCompile(`(?m)^( +(?:-h, )?)--((?:\[no-\])?[a-z].*?)(  .*)?$`)
+	flagLine  = regexp.MustCompile(`(?m)^( +(?:-[a-z], )?)--((?:\[no-\])?[a-z].*?)(  .*)?$`)
 	twoDashes = regexp.MustCompile(`(^|[\s",(\[])--([a-z])`)
 )
 

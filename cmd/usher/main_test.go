@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ import (
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/memstore"
+	"github.com/usherkit/scim/tenant"
 )
 
 func TestMain(m *testing.M) {
@@ -46,6 +48,10 @@ func TestMain(m *testing.M) {
 //	waitfor HOST:PORT         wait until somebody does
 //	get STATUS URL            get a page, without a token, until it is answered with that
 //	certificate               make cert.pem and key.pem
+//	secret FILE NAME          set NAME to the token in FILE
+//	find FILE REGEXP NAME     set NAME to the first match in FILE, or to its first group
+//	send STATUS METHOD URL TOKEN [FILE]
+//	                          send a request, which must be answered with that
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -54,6 +60,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"endpoint": endpointCommand, "creates": createsCommand, "exits": exitsCommand, "json": jsonCommand,
 			"address": addressCommand, "waitfor": waitforCommand, "get": getCommand, "certificate": certificateCommand,
+			"secret": secretCommand, "find": findCommand, "send": sendCommand,
 		},
 	})
 }
@@ -236,6 +243,51 @@ func jsonCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if args[2] == "=" && fmt.Sprint(at) != args[3] || args[2] == ">=" && number < least {
 		ts.Fatalf("%s: got %v, want %s %s", args[1], at, args[2], args[3])
 	}
+}
+
+func secretCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: secret FILE NAME")
+	}
+	found := regexp.MustCompile(tenant.TokenPattern).FindString(ts.ReadFile(args[0]))
+	if found == "" {
+		ts.Fatalf("there is no token in %s", args[0])
+	}
+	ts.Setenv(args[1], found)
+}
+
+func findCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: find FILE REGEXP NAME")
+	}
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile(args[0]))
+	if found == nil {
+		ts.Fatalf("nothing in %s is %s", args[0], args[1])
+	}
+	ts.Setenv(args[2], found[min(1, len(found)-1)])
+}
+
+func sendCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 && len(args) != 5 {
+		ts.Fatalf("usage: send STATUS METHOD URL TOKEN [FILE]")
+	}
+	var body io.Reader
+	if len(args) == 5 {
+		body = strings.NewReader(ts.ReadFile(args[4]))
+	}
+	req, err := http.NewRequest(args[1], args[2], body)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+args[3])
+	req.Header.Set("Content-Type", "application/scim+json")
+	res, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	answer, err := io.ReadAll(res.Body)
+	ts.Check(err)
+	ts.Check(res.Body.Close())
+	if strconv.Itoa(res.StatusCode) != args[0] {
+		ts.Fatalf("%s %s: got %s, want %s\n%s", args[1], args[2], res.Status, args[0], answer)
+	}
+	ts.Stdout().Write(answer)
 }
 
 func addressCommand(ts *testscript.TestScript, _ bool, _ []string) {

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +30,8 @@ type serveCommand struct {
 	Strict    bool   `help:"Hold clients to the letter of the RFCs and of the Interoperability Profile."`
 	TLSCert   string `name:"tls-cert" and:"tls" placeholder:"FILE" type:"existingfile" help:"Serve HTTPS, with this certificate (PEM)."`
 	TLSKey    string `name:"tls-key" and:"tls" placeholder:"FILE" type:"existingfile" help:"And its key (PEM)."`
+
+	tenantFlags
 
 	RequestTimeout  time.Duration `default:"1m" help:"How long a request may take; one that takes longer is answered 503."`
 	ShutdownDelay   time.Duration `default:"0s" help:"How long to go on serving, with /readyz at 503, when asked to stop, for load balancers to notice."`
@@ -72,8 +72,11 @@ func (c *serveCommand) Validate() error {
 		return fmt.Errorf("-connections %d: want 2 to 10000", c.Connections)
 	case c.RequestTimeout <= 0, c.ShutdownTimeout <= 0:
 		return errors.New("-request-timeout and -shutdown-timeout: want more than 0s")
-	case c.LogFormat == "json" && c.Token == "":
+	case c.LogFormat == "json" && c.Token == "" && !c.Tenants:
 		return errors.New("-log-format json: give -token or USHER_TOKEN, since a random one would be printed between the log's lines")
+	}
+	if err := c.tenantFlags.check(c.Token, &c.databaseFlags); err != nil {
+		return err
 	}
 	_, err := c.cursorKey()
 	return err
@@ -84,15 +87,7 @@ func (c *serveCommand) cursorKey() ([]byte, error) {
 	if c.CursorKey == "" {
 		return nil, nil
 	}
-	key, err := hex.DecodeString(c.CursorKey)
-	if err != nil {
-		unpadded := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(c.CursorKey), "=")
-		key, err = base64.RawStdEncoding.DecodeString(unpadded)
-	}
-	if err != nil || len(key) < 32 {
-		return nil, errors.New("-cursor-key: want 32 bytes or more in hex or base64, such as openssl rand -hex 32 prints")
-	}
-	return key, nil
+	return decodeKey("-cursor-key", c.CursorKey)
 }
 
 // Run is called by kong.
@@ -138,7 +133,7 @@ func (c *serveCommand) logger(out io.Writer) (*slog.Logger, error) {
 // serve serves a Store until it is asked to stop.
 func (c *serveCommand) serve(console *console, logger *slog.Logger, store *served) error {
 	given := c.Token != ""
-	if !given {
+	if !given && !c.Tenants {
 		c.Token = rand.Text()
 	}
 	key, err := c.cursorKey()
@@ -148,18 +143,34 @@ func (c *serveCommand) serve(console *console, logger *slog.Logger, store *serve
 	if key == nil && store.db != nil && store.db.pool != nil {
 		logger.Warn("no -cursor-key: if several processes serve this endpoint, a cursor of one is of no use to the others")
 	}
-	handler, err := scim.NewHandler(store.store, scim.StaticToken(c.Token, scim.Principal{Subject: "usher serve"}),
-		&scim.Options{BaseURL: c.Public, Strict: c.Strict, Logger: logger, CursorKey: key})
+	ready := &readiness{ping: store.ping, logger: logger}
+	counted, err := newMetrics(store, ready)
 	if err != nil {
 		return err
 	}
+	options := &scim.Options{BaseURL: c.Public, Strict: c.Strict, Logger: logger, CursorKey: key}
+	if c.Metrics != "" {
+		options.Observer = counted.observer
+	}
+	handler, closeHandler, err := c.handler(logger, store, options)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := closeHandler(); err != nil {
+			logger.Error("not all was written at the end", "err", err)
+		}
+	}()
 	base := strings.TrimRight(c.Base, "/")
-	ready := &readiness{ping: store.ping, logger: logger}
-	counted := newMetrics(store, ready)
 	mux, aside := http.NewServeMux(), http.NewServeMux()
 	ready.handle(mux)
 	ready.handle(aside)
 	mux.Handle(base+"/", counted.watch(logger, base, c.within(handler)))
+	if c.Tenants {
+		tenants := http.NewServeMux() // one of its own, since /scim/v2/ might be a tenant's for the other
+		tenants.Handle(eachTenant+"/", counted.watch(logger, eachTenant, c.within(handler)))
+		mux.Handle("/", tenants)
+	}
 	aside.Handle("GET /metrics", counted.handler(logger))
 
 	running := &servers{logger: logger, failed: make(chan error, 2), timeout: c.RequestTimeout + 10*time.Second}
@@ -176,7 +187,10 @@ func (c *serveCommand) serve(console *console, logger *slog.Logger, store *serve
 		}
 		told = append(told, "metrics", at.String())
 	}
-	if c.LogFormat == "text" {
+	switch {
+	case c.LogFormat == "text" && c.Tenants:
+		c.welcomeTenants(console.out, store.name, c.scheme()+"://"+reachable(addr))
+	case c.LogFormat == "text":
 		c.welcome(console.out, store.name, addr, base, given)
 	}
 	logger.Info("serving", told...)
@@ -255,15 +269,19 @@ func (s *servers) close() {
 	}
 }
 
-func (c *serveCommand) welcome(out io.Writer, name string, addr net.Addr, base string, given bool) {
-	scheme, token := "http", c.Token
+func (c *serveCommand) scheme() string {
 	if c.TLSCert != "" {
-		scheme = "https"
+		return "https"
 	}
+	return "http"
+}
+
+func (c *serveCommand) welcome(out io.Writer, name string, addr net.Addr, base string, given bool) {
+	token := c.Token
 	if given { // whoever gave it has it
 		token = "the one you gave"
 	}
-	url := scheme + "://" + reachable(addr) + base
+	url := c.scheme() + "://" + reachable(addr) + base
 	if c.Public != "" {
 		url = strings.TrimRight(c.Public, "/")
 	}

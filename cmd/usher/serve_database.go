@@ -11,12 +11,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
@@ -24,12 +26,13 @@ import (
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/sqlstore"
 	"github.com/usherkit/scim/sqlstore/pgxstore"
+	"github.com/usherkit/scim/tenant"
 )
 
 // databaseFlags say where users and groups are kept.
 type databaseFlags struct {
 	DB   string        `name:"db" default:"usher.db" env:"USHER_DB" placeholder:"FILE|URL" help:"Where users and groups are kept: an SQLite file, which is made if there is none, or postgres://user:password@host/database. Default: usher.db."`
-	Wait time.Duration `placeholder:"30s" help:"How long to wait at the start for a database that does not answer. Default: not at all."`
+	Wait time.Duration `placeholder:"DURATION" help:"How long to wait at the start for a database that does not answer. Default: not at all."`
 }
 
 const inMemory = "memory" // as a value of -db
@@ -43,13 +46,16 @@ func (f *databaseFlags) check() error {
 		return nil
 	case isURL:
 		return fmt.Errorf("-db: there is nothing for %s://; want a file for SQLite, postgres://user:password@host/database, or memory", scheme)
-	case strings.Contains(f.DB, "dbname="), strings.Contains(f.DB, "host="), strings.HasPrefix(f.DB, "postgres:"), strings.HasPrefix(f.DB, "postgresql:"): // and a password, perhaps
+	case keyword.MatchString(f.DB), strings.HasPrefix(f.DB, "postgres:"), strings.HasPrefix(f.DB, "postgresql:"): // and a password, perhaps
 		return errors.New("-db: give PostgreSQL's address as a URL, postgres://user:password@host/database")
 	case strings.HasPrefix(f.DB, "file:"), strings.HasPrefix(f.DB, ":"):
 		return fmt.Errorf("-db %s: want the plain name of a file, or %s", f.DB, inMemory)
 	}
 	return nil
 }
+
+// keyword finds an address of PostgreSQL in libpq's other form, keywords and values.
+var keyword = regexp.MustCompile(`(?i)(^|[\s?&])(dbname|host|hostaddr|port|user|password|passfile|service|servicefile|sslmode|sslkey|sslcert|sslpassword|options)\s*=`)
 
 func (f *databaseFlags) isPostgres() bool {
 	return strings.HasPrefix(f.DB, "postgres://") || strings.HasPrefix(f.DB, "postgresql://")
@@ -110,6 +116,18 @@ func (f *databaseFlags) open(connections int, create bool) (*database, error) {
 	return &database{db, nil, f.DB}, nil
 }
 
+// withoutJIT turns off the compiling of queries: it takes half a minute for a long
+// filter that takes a tenth of a second to run. Not as a parameter of the connection,
+// which poolers refuse that do not know it.
+func withoutJIT(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET jit = off")
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && !conn.IsClosed() { // by an engine that has no such thing
+		return nil
+	}
+	return err
+}
+
 // Close closes all connections, when those who use them are done.
 func (d *database) Close() error {
 	err := d.DB.Close()
@@ -123,6 +141,7 @@ func (d *database) Close() error {
 type durable interface {
 	scim.Transactor
 	Ping(context.Context) error
+	Tenants() tenant.Store
 }
 
 // store returns the Store in the database, to be closed before that.
@@ -146,10 +165,18 @@ func (d *database) migrate(ctx context.Context) error {
 	return sqlstore.Migrate(ctx, d.DB, sqlstore.SQLite)
 }
 
-// poolConfig reads a URL. Its error has no part of a password in it.
+// poolConfig reads a URL, and adds what suits the Store where that says nothing. Its
+// error has no part of a password in it.
 func poolConfig(dsn string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err == nil {
+		if !strings.Contains(dsn, "statement_cache_capacity") {
+			config.ConnConfig.StatementCacheCapacity = 128 // each of which the server keeps, for each connection
+		}
+		params := config.ConnConfig.RuntimeParams
+		if _, told := params["jit"]; !told && !strings.Contains(params["options"], "jit") {
+			config.AfterConnect = withoutJIT
+		}
 		return config, nil
 	}
 	if _, unclear := url.Parse(dsn); unclear != nil { // so it is unclear, too, what the password in it is

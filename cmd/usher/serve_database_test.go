@@ -37,6 +37,31 @@ func TestDatabaseNames(t *testing.T) {
 	}
 }
 
+func TestPoolConfig(t *testing.T) {
+	t.Setenv("PGOPTIONS", "")
+	for _, test := range []struct {
+		url        string
+		withoutJIT bool
+		statements int
+	}{
+		{"postgres://scim@localhost/jitters", true, 128},
+		{"postgres://scim@localhost/scim?jit=on", false, 128},
+		{"postgres://scim@localhost/scim?options=-c%20jit%3Don&statement_cache_capacity=20", false, 20},
+	} {
+		config, err := poolConfig(test.url)
+		if err != nil {
+			t.Errorf("%s: %v", test.url, err)
+			continue
+		}
+		if got := config.AfterConnect != nil; got != test.withoutJIT {
+			t.Errorf("%s: turns jit off: got %t, want %t", test.url, got, test.withoutJIT)
+		}
+		if got := config.ConnConfig.StatementCacheCapacity; got != test.statements {
+			t.Errorf("%s: got %d statements, want %d", test.url, got, test.statements)
+		}
+	}
+}
+
 // Nor has what is said of an address that is none.
 func TestDatabaseErrorsKeepSecrets(t *testing.T) {
 	for _, url := range []string{
@@ -48,6 +73,11 @@ func TestDatabaseErrorsKeepSecrets(t *testing.T) {
 		"postgres://localhost:port/scim?password=hunter2",
 		"postgres://localhost/scim?sslmode=perhaps&password=hunter2",
 		"postgres:scim:hunter2@localhost/scim?sslmode=perhaps",
+		"user=scim password=hunter2",
+		"password = hunter2 user=scim",
+		"passfile=/run/hunter2",
+		"sslpassword=hunter2 port=5432",
+		"USER=scim PASSWORD=hunter2",
 	} {
 		flags := databaseFlags{DB: url}
 		err := flags.check()

@@ -12,18 +12,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/usherkit/scim/scimprom"
 )
 
-// metrics are what Prometheus reads. No label has a value that a client
+// metrics are what Prometheus reads: what the program sees of requests, and what
+// the Handler and the database do for them. No label has a value that a client
 // chooses, or that a tenant or a resource has.
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	running  prometheus.Gauge
+	observer *scimprom.Observer // of the Handler
 }
 
-func newMetrics(store *served, ready *readiness) *metrics {
-	m := &metrics{
+func newMetrics(store *served, ready *readiness) (m *metrics, err error) {
+	m = &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "usher_request_duration_seconds",
@@ -51,7 +55,8 @@ func newMetrics(store *served, ready *readiness) *metrics {
 	if store.db != nil {
 		m.registry.MustRegister(poolMetrics(store.db)...)
 	}
-	return m
+	m.observer, err = scimprom.New(m.registry, nil)
+	return m, err
 }
 
 // poolMetrics tell whether requests wait for connections to the database.
@@ -118,9 +123,9 @@ func knownMethod(method string) string {
 
 // endpointOf is the endpoint of a path as a label.
 func endpointOf(path, base string) string {
-	first, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, base), "/"), "/")
-	if slices.Contains(endpoints, first) {
-		return first
+	segments := strings.Split(path, "/")
+	if at := strings.Count(base, "/") + 1; at < len(segments) && slices.Contains(endpoints, segments[at]) {
+		return segments[at]
 	}
 	return otherLabel
 }

@@ -9,18 +9,23 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/memstore"
+	"github.com/usherkit/scim/tenant"
 )
 
 // served is the Store that is served, and what goes with it.
 type served struct {
 	store scim.Store
 	name  string
-	db    *database // nil: in memory
-	ping  func(context.Context) error
-	save  func() error // every minute
-	close func() error
+
+	tenants tenant.Store // nil: in memory
+	db      *database    // nil: in memory
+	ping    func(context.Context) error
+	save    func() error // every minute
+	close   func() error
 }
 
 // openStore opens what -db names.
@@ -35,8 +40,10 @@ func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (*ser
 	before := db.version(ctx)
 	store, closeStore, err := db.store(ctx, c.Migrate)
 	if err != nil {
+		var refused *pgconn.PgError
+		granted := !errors.As(err, &refused) || refused.Code != "42501" // insufficient_privilege
 		err = db.failed(err)
-		if !c.Migrate {
+		if !c.Migrate && granted {
 			err = fmt.Errorf("%w; usher migrate, or serve without -no-migrate, would bring the schema up to date", err)
 		}
 		return nil, errors.Join(err, db.Close())
@@ -45,7 +52,7 @@ func (c *serveCommand) openStore(ctx context.Context, logger *slog.Logger) (*ser
 		logger.Info("migrated", "db", db.name, "from", before, "to", after)
 	}
 	return &served{
-		store: store, name: db.name, db: db,
+		store: store, name: db.name, db: db, tenants: store.Tenants(),
 		ping: store.Ping,
 		save: func() error { return nil }, // what is acknowledged is there already
 		close: func() error {

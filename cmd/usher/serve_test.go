@@ -309,18 +309,21 @@ func TestReadiness(t *testing.T) {
 
 // A label has few values, whatever clients send.
 func TestLabels(t *testing.T) {
-	for _, test := range []struct{ path, want string }{
-		{"/scim/v2/Users", "Users"},
-		{"/scim/v2/Users/01a21505-a89e-7d4a-9292-fed23e52fa3d", "Users"},
-		{"/scim/v2/Groups/.search", "Groups"},
-		{"/scim/v2/.search", ".search"},
-		{"/scim/v2/ServiceProviderConfig", "ServiceProviderConfig"},
-		{"/scim/v2/", otherLabel},
-		{"/scim/v2/Us%65rs", otherLabel},
-		{"/scim/v2/wp-login.php", otherLabel},
+	for _, test := range []struct{ base, path, want string }{
+		{"/scim/v2", "/scim/v2/Users", "Users"},
+		{"/scim/v2", "/scim/v2/Users/01a21505-a89e-7d4a-9292-fed23e52fa3d", "Users"},
+		{"/scim/v2", "/scim/v2/Groups/.search", "Groups"},
+		{"/scim/v2", "/scim/v2/.search", ".search"},
+		{"/scim/v2", "/scim/v2/ServiceProviderConfig", "ServiceProviderConfig"},
+		{"/scim/v2", "/scim/v2/", otherLabel},
+		{"/scim/v2", "/scim/v2/Us%65rs", otherLabel},
+		{"/scim/v2", "/scim/v2/wp-login.php", otherLabel},
+		{"", "/Users/1", "Users"},
+		{"/scim/{tenant}/v2", "/scim/acme/v2/Groups", "Groups"},
+		{"/scim/{tenant}/v2", "/scim/Users/v2/acme", otherLabel},
 	} {
-		if got := endpointOf(test.path, "/scim/v2"); got != test.want {
-			t.Errorf("endpointOf(%q): got %q, want %q", test.path, got, test.want)
+		if got := endpointOf(test.path, test.base); got != test.want {
+			t.Errorf("endpointOf(%q, %q): got %q, want %q", test.path, test.base, got, test.want)
 		}
 	}
 	for _, test := range []struct{ method, want string }{{"PATCH", "PATCH"}, {"HEAD", "HEAD"}, {"BREW", otherLabel}, {"get", otherLabel}} {

@@ -27,14 +27,14 @@ var floors = map[string]int{
 	"hooks.go": seams, "auth.go": seams, "options.go": seams, "observer.go": seams, "guard.go": seams,
 
 	"scim.go": protocol, "wire.go": protocol, "discovery.go": protocol, "events.go": protocol,
-	"report.go": protocol, "search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol,
+	"report.go": protocol, "search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol, "bulk_results.go": protocol,
 }
 
 // importers lists the files that import a package; no other file may. A
 // Handler is a function of its requests and its Store: it reads no clock, no
 // random source and no file, and writes to no other log than the application's.
 var importers = map[string][]string{
-	"net/http": {"auth.go", "options.go", "observer.go", "report.go", "scim.go", "wire.go", "discovery.go", "search.go", "bulk.go", "bulk_plan.go"},
+	"net/http": {"auth.go", "options.go", "observer.go", "report.go", "scim.go", "wire.go", "discovery.go", "search.go", "bulk.go", "bulk_plan.go", "bulk_results.go"},
 	"context":  {"guard.go", "observer.go", "report.go", "store.go", "hooks.go", "auth.go", "events.go", "scim.go", "wire.go", "search.go", "bulk.go", "options.go", "match.go", "select.go"},
 	"log/slog": {"options.go", "scim.go", "wire.go"},
 

@@ -72,14 +72,14 @@ var breakages = []breakage{
 			return c, err
 		}
 	}), []string{"what there is not", "delete"}},
-	{"a token of another tenant is ended", with(func(b *broken, good *tenant.Memory) {
-		b.end = func(ctx context.Context, ref tenant.Ref, id string, end time.Time) error {
-			if _, c, _, err := good.Token(ctx, id, end); err == nil {
+	{"a token of another tenant is revoked", with(func(b *broken, good *tenant.Memory) {
+		b.revoke = func(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error {
+			if _, c, _, err := good.Token(ctx, r.TokenID, r.At); err == nil {
 				ref = c.Ref()
 			}
-			return good.End(ctx, ref, id, end)
+			return good.Revoke(ctx, ref, r)
 		}
-	}), []string{"tenants", "end"}},
+	}), []string{"tenants", "revoke"}},
 	{"tenants are compared without case", with(func(b *broken, good *tenant.Memory) {
 		b.connections = func(ctx context.Context, of string, after tenant.Ref, limit int) (list []tenant.Connection, err error) {
 			all, err := good.Connections(ctx, "", after, 1000)
@@ -252,16 +252,52 @@ var breakages = []breakage{
 			looked.Done()
 			looked.Wait()
 			for _, s := range seen {
-				err = errors.Join(err, good.End(ctx, ref, s.ID, end))
+				err = errors.Join(err, good.Revoke(ctx, ref, tenant.Revocation{At: end, TokenID: s.ID}))
 			}
 			return errors.Join(err, good.Replace(ctx, ref, time.Time{}, t))
 		}
 	}), []string{"replace at the same time"}},
-	{"to end a token ends all", with(func(b *broken, good *tenant.Memory) {
-		b.end = func(ctx context.Context, ref tenant.Ref, id string, end time.Time) error {
-			return good.Replace(ctx, ref, end, nil)
+	{"revocations look, and end what they saw", with(func(b *broken, good *tenant.Memory) {
+		var looked sync.WaitGroup
+		looked.Add(12)
+		b.revoke = func(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error {
+			seen, err := good.Tokens(ctx, ref)
+			looked.Done()
+			looked.Wait()
+			for _, s := range seen {
+				err = errors.Join(err, good.Revoke(ctx, ref, tenant.Revocation{At: r.At, TokenID: s.ID}))
+			}
+			return errors.Join(err, good.Replace(ctx, ref, time.Time{}, r.Token))
 		}
-	}), []string{"end", "what there is not"}},
+	}), []string{"revoke at the same time"}},
+	{"to revoke a token revokes all", with(func(b *broken, good *tenant.Memory) {
+		b.revoke = func(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error {
+			r.TokenID = ""
+			return good.Revoke(ctx, ref, r)
+		}
+	}), []string{"revoke", "what there is not"}},
+	{"to revoke is to end", with(func(b *broken, good *tenant.Memory) {
+		b.revoke = func(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error {
+			return good.Replace(ctx, ref, r.At, r.Token)
+		}
+	}), []string{"revoked", "revoke", "revoke all"}},
+	{"a revocation is two writes", with(func(b *broken, good *tenant.Memory) {
+		b.revoke = func(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error {
+			t := r.Token
+			r.Token = nil
+			if err := good.Revoke(ctx, ref, r); err != nil || t == nil {
+				return err
+			}
+			return good.Replace(ctx, ref, time.Time{}, t)
+		}
+	}), []string{"revoke all"}},
+	{"a revocation is no setting", with(func(b *broken, good *tenant.Memory) {
+		b.connection = func(ctx context.Context, ref tenant.Ref) (tenant.Connection, error) {
+			c, err := good.Connection(ctx, ref)
+			c.ValidFrom = time.Time{}
+			return c, err
+		}
+	}), []string{"revoke and the settings"}},
 	{"tokens come the oldest first", with(func(b *broken, good *tenant.Memory) {
 		b.tokens = func(ctx context.Context, ref tenant.Ref) ([]tenant.Token, error) {
 			list, err := good.Tokens(ctx, ref)
@@ -361,6 +397,23 @@ var breakages = []breakage{
 			return sum - owed, err
 		}
 	}), []string{"give back"}},
+	{"a clock that is ahead wipes what others count", with(func(b *broken, good *tenant.Memory) {
+		var last time.Time
+		b.spend = func(ctx context.Context, ref tenant.Ref, name string, n int, at, after time.Time) (int, error) {
+			if n != 0 && after.After(last) {
+				last = after
+			}
+			if after.Before(last) {
+				after = last
+			}
+			return good.Spend(ctx, ref, name, n, at, after)
+		}
+	}), []string{"spend by other clocks"}},
+	{"names are clipped", with(func(b *broken, good *tenant.Memory) {
+		b.spend = func(ctx context.Context, ref tenant.Ref, name string, n int, at, after time.Time) (int, error) {
+			return good.Spend(ctx, ref, name[:min(len(name), 200)], n, at, after)
+		}
+	}), []string{"spend under long names"}},
 	{"those who spend at the same time do not see each other", with(func(b *broken, good *tenant.Memory) {
 		b.spend = func(ctx context.Context, ref tenant.Ref, name string, n int, at, after time.Time) (int, error) {
 			sum, err := good.Spend(ctx, ref, name, 0, at, after)

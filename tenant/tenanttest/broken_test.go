@@ -18,7 +18,7 @@ type broken struct {
 	change      func(ctx context.Context, c tenant.Connection) error
 	delete      func(ctx context.Context, ref tenant.Ref) error
 	replace     func(ctx context.Context, ref tenant.Ref, end time.Time, t *tenant.Token) error
-	end         func(ctx context.Context, ref tenant.Ref, tokenID string, end time.Time) error
+	revoke      func(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error
 	token       func(ctx context.Context, id string, at time.Time) (tenant.Token, tenant.Connection, bool, error)
 	tokens      func(ctx context.Context, ref tenant.Ref) ([]tenant.Token, error)
 	note        func(ctx context.Context, seen []tenant.Seen) error
@@ -36,7 +36,7 @@ func with(mistake func(b *broken, good *tenant.Memory)) func(*tenant.Memory) ten
 		b := &broken{
 			Memory: good,
 			add:    good.Add, connection: good.Connection, find: good.Find, connections: good.Connections, change: good.Change, delete: good.Delete,
-			replace: good.Replace, end: good.End, token: good.Token, tokens: good.Tokens,
+			replace: good.Replace, revoke: good.Revoke, token: good.Token, tokens: good.Tokens,
 			note: good.Note, hold: good.Hold, approve: good.Approve, spend: good.Spend,
 			append: good.Append, records: good.Records, trim: good.Trim,
 		}
@@ -67,8 +67,8 @@ func (b *broken) Replace(ctx context.Context, ref tenant.Ref, end time.Time, t *
 	return b.replace(ctx, ref, end, t)
 }
 
-func (b *broken) End(ctx context.Context, ref tenant.Ref, tokenID string, end time.Time) error {
-	return b.end(ctx, ref, tokenID, end)
+func (b *broken) Revoke(ctx context.Context, ref tenant.Ref, r tenant.Revocation) error {
+	return b.revoke(ctx, ref, r)
 }
 
 func (b *broken) Token(ctx context.Context, id string, at time.Time) (tenant.Token, tenant.Connection, bool, error) {

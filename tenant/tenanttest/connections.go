@@ -45,8 +45,16 @@ var connections = []clause{
 		ours, _, token := k.full()
 		before := k.state()
 		for _, ref := range []tenant.Ref{
-			{}, {Tenant: acme}, {ID: ours.ID}, {Tenant: acme, ID: "nothing"}, {Tenant: "nobody", ID: ours.ID}, {Tenant: acme, ID: ours.ID + " "},
-			{Tenant: acme, ID: "%"}, {Tenant: acme, ID: "' OR '1'='1"}, {Tenant: acme + "\x00", ID: ours.ID}, {Tenant: acme, ID: "broken \xff"},
+			{},
+			{Tenant: acme},
+			{ID: ours.ID},
+			{Tenant: acme, ID: "nothing"},
+			{Tenant: "nobody", ID: ours.ID},
+			{Tenant: acme, ID: ours.ID + " "},
+			{Tenant: acme, ID: "%"},
+			{Tenant: acme, ID: "' OR '1'='1"},
+			{Tenant: acme + "\x00", ID: ours.ID},
+			{Tenant: acme, ID: "broken \xff"},
 			{Tenant: acme, ID: strings.Repeat("9", 5000)},
 		} {
 			for name, call := range k.calls(ref, token.ID) {
@@ -61,7 +69,9 @@ var connections = []clause{
 			k.refused(fmt.Sprintf("Token(%q)", id), err, tenant.ErrNotFound)
 			_, _, err = k.store.Find(k.ctx, id, noon)
 			k.refused(fmt.Sprintf("Find(%q)", id), err, tenant.ErrNotFound)
-			k.refused(fmt.Sprintf("End of token %q", id), k.store.End(k.ctx, ours, id, noon), tenant.ErrNotFound)
+			if id != "" { // which means all
+				k.refused(fmt.Sprintf("Revoke of token %q", id), k.store.Revoke(k.ctx, ours, tenant.Revocation{At: noon, TokenID: id}), tenant.ErrNotFound)
+			}
 		}
 		k.equal("the store after calls that found nothing", k.state(), before)
 	}},
@@ -75,7 +85,7 @@ var connections = []clause{
 		for name, call := range k.passing(wrong, token.ID) {
 			k.done(name+" of another tenant's connection", call(k.ctx))
 		}
-		k.refused("End of another tenant's token", k.store.End(k.ctx, ours, token.ID, noon), tenant.ErrNotFound)
+		k.refused("Revoke of another tenant's token", k.store.Revoke(k.ctx, ours, tenant.Revocation{At: noon, TokenID: token.ID}), tenant.ErrNotFound)
 		k.done("Note of another tenant's token", k.store.Note(k.ctx, []tenant.Seen{{Ref: ours, TokenID: token.ID}}))
 		k.equal("the store after calls for another tenant", k.state(), before)
 		k.equal("Records of another tenant's connection", k.found(tenant.Query{Tenant: ours.Tenant, Connection: theirs.ID}), []string(nil))
@@ -267,7 +277,8 @@ var connections = []clause{
 			limit int
 			want  []tenant.Ref
 		}{
-			{"", all[4], 0, nil}, {"", all[4], -1, nil},
+			{"", all[4], 0, nil},
+			{"", all[4], -1, nil},
 			{"", tenant.Ref{Tenant: all[4].Tenant, ID: all[4].ID + "!"}, 1, all[5:6]},
 			{"", tenant.Ref{Tenant: "a!"}, 1, all[slices.IndexFunc(all, func(r tenant.Ref) bool { return r.Tenant == "a.b" }):][:1]},
 			{"a", tenant.Ref{Tenant: "B", ID: "zzz"}, 1, all[slices.IndexFunc(all, func(r tenant.Ref) bool { return r.Tenant == "a" }):][:1]},

@@ -205,10 +205,15 @@ func (k *kit) calls(ref tenant.Ref, tokenID string) map[string]func(ctx context.
 			return k.store.Replace(ctx, ref, after(1), &tenant.Token{ID: "new-token", Connection: ref, Hash: []byte("hash"), Created: noon})
 		},
 		"Replace with none": func(ctx context.Context) error { return k.store.Replace(ctx, ref, after(1), nil) },
-		"End":               func(ctx context.Context) error { return k.store.End(ctx, ref, tokenID, after(1)) },
-		"Tokens":            func(ctx context.Context) error { _, err := k.store.Tokens(ctx, ref); return err },
-		"Hold":              func(ctx context.Context) error { return k.store.Hold(ctx, ref, noon, "held") },
-		"Approve":           func(ctx context.Context) error { return k.store.Approve(ctx, ref, noon) },
+		"Revoke": func(ctx context.Context) error {
+			return k.store.Revoke(ctx, ref, tenant.Revocation{At: after(1), TokenID: tokenID})
+		},
+		"Revoke of all": func(ctx context.Context) error {
+			return k.store.Revoke(ctx, ref, tenant.Revocation{At: after(1), Off: true})
+		},
+		"Tokens":  func(ctx context.Context) error { _, err := k.store.Tokens(ctx, ref); return err },
+		"Hold":    func(ctx context.Context) error { return k.store.Hold(ctx, ref, noon, "held") },
+		"Approve": func(ctx context.Context) error { return k.store.Approve(ctx, ref, noon) },
 		"Spend": func(ctx context.Context) error {
 			_, err := k.store.Spend(ctx, ref, "users", 1, noon, after(-60))
 			return err

@@ -70,9 +70,20 @@ var records = []clause{
 		}
 		slices.Reverse(all)
 		for _, q := range []tenant.Query{
-			{}, {Tenant: acme}, {Tenant: other}, {Tenant: "nobody"}, {Tenant: acme, Connection: a.ID}, {Tenant: acme, Connection: b.ID}, {Connection: b.ID}, {Connection: "nothing"},
-			{Tenant: acme, Connection: theirs.ID}, {Tenant: acme, ResourceID: "u-1"}, {Tenant: acme, Connection: b.ID, ResourceID: "u-1"},
-			{Connection: b.ID, ResourceID: "u-1"}, {Tenant: acme, Connection: theirs.ID, ResourceID: "u-1"}, {Tenant: acme, ResourceID: "u-9"},
+			{},
+			{Tenant: acme},
+			{Tenant: other},
+			{Tenant: "nobody"},
+			{Tenant: acme, Connection: a.ID},
+			{Tenant: acme, Connection: b.ID},
+			{Connection: b.ID},
+			{Connection: "nothing"},
+			{Tenant: acme, Connection: theirs.ID},
+			{Tenant: acme, ResourceID: "u-1"},
+			{Tenant: acme, Connection: b.ID, ResourceID: "u-1"},
+			{Connection: b.ID, ResourceID: "u-1"},
+			{Tenant: acme, Connection: theirs.ID, ResourceID: "u-1"},
+			{Tenant: acme, ResourceID: "u-9"},
 		} {
 			for _, q.Refused = range []bool{false, true} {
 				for _, q.Before = range []string{"", all[60].ID, all[60].ID + "!", "0", "zzz"} {

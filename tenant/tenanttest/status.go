@@ -3,6 +3,7 @@ package tenanttest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/usherkit/scim/tenant"
@@ -15,7 +16,9 @@ const (
 	sayApprove = "Approve clears Status.Held and HeldReason, sets Status.Approved and forgets what Spend has counted, all at once; or reports ErrNotFound."
 
 	saySpend    = "Spend adds n to what is counted under a name for a connection at a time, and returns how much was counted after another, n included; or ErrNotFound."
-	sayGiveBack = "n may be negative: what was spent in vain is given back at the time it was spent, as much of it as is not forgotten."
+	sayGiveBack = "n may be negative: what was spent in vain is given back at the time it was spent, as much of it as is not forgotten, and takes no room any more."
+	sayKept     = "What others count in a longer window, or by a clock that is late, is not forgotten: at the earliest what is LongestWindow older than at."
+	sayNames    = "Names have 255 bytes at most."
 	sayAsk      = "If n is 0 nothing is stored."
 	sayCounted  = "Calls at the same time for one name are one after the other, in different processes too: each counts those before it."
 )
@@ -151,6 +154,23 @@ var counts = []clause{
 		k.done("Approve", k.store.Approve(k.ctx, ref, after(0)))
 		k.equal("Spend of -5, which are forgotten", k.spend(ref, "users", -5, after(10), after(-60)), 0)
 		k.equal("Spend of 2", k.spend(ref, "users", 2, after(10), after(-60)), 2)
+	}},
+	{"spend by other clocks", sayKept, func(k *kit) {
+		ref := k.add(acme)
+		k.spend(ref, "users", 5, after(0), after(-60))
+		k.spend(ref, "users", 1, after(7200), after(3600)) // by a clock that is two hours ahead
+		k.spend(ref, "members", 1, after(7200), after(3600))
+		k.equal("Spend of 0 after one by a clock that is ahead", k.spend(ref, "users", 0, after(10), after(-60)), 6)
+		k.equal("Spend of 2 after one by a clock that is ahead", k.spend(ref, "users", 2, after(10), after(-60)), 8)
+		month := after(10).Add(tenant.LongestWindow)
+		k.equal("Spend of 1 a month later", k.spend(ref, "users", 1, month, month.Add(-tenant.LongestWindow)), 2)
+	}},
+	{"spend under long names", sayNames, func(k *kit) {
+		ref := k.add(acme)
+		for i, name := range []string{strings.Repeat("9", 255), strings.Repeat("9", 254), strings.Repeat("9", 254) + "8"} {
+			k.spend(ref, name, i+1, noon, after(-60))
+		}
+		k.equal("what is spent under a name of 255 bytes", k.spent(ref, strings.Repeat("9", 255)), 1)
 	}},
 	{"spend at the same time", sayCounted, func(k *kit) {
 		ref := k.add(acme)

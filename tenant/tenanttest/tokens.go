@@ -10,7 +10,9 @@ import (
 const (
 	sayReplace = "Replace ends the connection's tokens, those that end later, at a time, if that is not zero, and stores a new one, if there is one: all of it or nothing."
 	sayInTurn  = "Of several calls at the same time each ends the tokens of those before it."
-	sayEnd     = "End ends one token at a time, unless it ends earlier, or reports ErrNotFound."
+	sayRevoke  = "Revoke sets Revoked of one token of a connection or of all, ends them, and changes the settings as Revocation.Apply does: all of it or nothing. It reports ErrNotFound if there is no such connection or token."
+	sayRevoked = "Of several calls at the same time each revokes the tokens of those before it."
+	sayAt      = "At is when: what ends later ends then, and Connection.ValidFrom becomes At unless it is later."
 	sayToken   = "Token finds a token by its id, with its connection, and reports whether the connection has one that is alive at a time; or ErrNotFound."
 	sayTokens  = "Tokens returns those of a connection, the newest first, or ErrNotFound."
 )
@@ -110,17 +112,88 @@ var tokens = []clause{
 		}
 		k.equal("how many of them are alive", live, 1)
 	}},
-	{"end", sayEnd, func(k *kit) {
+	{"revoke", sayRevoke, func(k *kit) {
 		ref, next := k.add(acme), k.add(acme)
-		first, second := k.issue(ref, time.Time{}), k.issue(ref, time.Time{})
-		for _, c := range []struct{ end, want time.Time }{{after(10), after(10)}, {after(20), after(10)}, {after(5), after(5)}} {
-			k.done("End", k.store.End(k.ctx, ref, first.ID, c.end))
-			got, _ := k.token(first.ID, noon)
-			k.equal(fmt.Sprintf("Ends after End at %v", c.end), got.Ends, c.want)
+		first, second, third := k.issue(ref, time.Time{}), k.issue(ref, time.Time{}), k.issue(next, time.Time{})
+		k.done("Revoke", k.store.Revoke(k.ctx, ref, tenant.Revocation{At: after(10), TokenID: first.ID}))
+		want := first
+		want.Ends, want.Revoked = after(10), true
+		got, live := k.token(first.ID, noon)
+		k.equal("a token after Revoke", got, want)
+		k.equal("whether another one is alive", live, true)
+		got, _ = k.token(second.ID, noon)
+		k.equal("another token", got, second)
+		got, _ = k.token(third.ID, noon)
+		k.equal("a token of another connection", got, third)
+		k.refused("Revoke of another connection's token", k.store.Revoke(k.ctx, next, tenant.Revocation{At: noon, TokenID: second.ID}), tenant.ErrNotFound)
+		k.equal("the version after a Revoke that found nothing", k.connection(next).Version, 1)
+	}},
+	{"revoked", sayRevoke, func(k *kit) {
+		ref := k.add(acme)
+		only := k.issue(ref, time.Time{})
+		k.done("Revoke", k.store.Revoke(k.ctx, ref, tenant.Revocation{At: after(10), TokenID: only.ID}))
+		_, live := k.token(only.ID, noon)
+		k.equal("whether a token is alive, by a clock that is late", live, false)
+		_, live, err := k.store.Find(k.ctx, ref.ID, after(-1000))
+		k.done("Find", err)
+		k.equal("whether the connection has one that is alive, by a clock that is late", live, false)
+	}},
+	{"revoke all", sayRevoke, func(k *kit) {
+		ref, next := k.add(acme), k.add(acme)
+		never, past := k.issue(ref, time.Time{}), k.issue(ref, after(-5))
+		others := k.issue(next, time.Time{})
+		fresh := tenant.Token{ID: "fresh", Connection: ref, Hash: []byte("hash"), Created: noon}
+		k.done("Revoke", k.store.Revoke(k.ctx, ref, tenant.Revocation{At: after(10), Token: &fresh}))
+		never.Ends, never.Revoked, past.Revoked = after(10), true, true
+		for _, want := range []tenant.Token{never, past, fresh, others} {
+			got, _ := k.token(want.ID, noon)
+			k.equal("a token after Revoke", got, want)
 		}
-		k.refused("End of another connection's token", k.store.End(k.ctx, next, second.ID, noon), tenant.ErrNotFound)
-		got, _ := k.token(second.ID, noon)
-		k.equal("Ends of another token", got.Ends, time.Time{})
+		again := tenant.Token{ID: "fresh", Connection: ref, Hash: []byte("hash"), Created: noon}
+		if err := k.store.Revoke(k.ctx, ref, tenant.Revocation{At: after(20), Token: &again}); err == nil {
+			k.fail("Revoke for a token that there is", err, "an error")
+		}
+		got, _ := k.token("fresh", noon)
+		k.equal("a token after a Revoke that failed", got, fresh)
+		k.equal("ValidFrom after a Revoke that failed", k.connection(ref).ValidFrom, after(10))
+	}},
+	{"revoke and the settings", sayAt, func(k *kit) {
+		c := tenant.Connection{Tenant: acme, ID: "c", Name: "Entra ID", Federation: tenant.Federation{KeysURL: "https://idp.example/keys"}, Created: noon, Version: 1}
+		k.done("Add", k.store.Add(k.ctx, c))
+		k.done("Note", k.store.Note(k.ctx, []tenant.Seen{{Ref: c.Ref(), At: noon}}))
+		c.Status.LastSeen = noon
+		for _, step := range []struct {
+			what      tenant.Revocation
+			validFrom time.Time
+		}{{tenant.Revocation{At: after(10)}, after(10)}, {tenant.Revocation{At: after(5)}, after(10)}, {tenant.Revocation{At: after(20), Off: true}, after(20)}} {
+			k.done("Revoke", k.store.Revoke(k.ctx, c.Ref(), step.what))
+			c.ValidFrom = step.validFrom
+			c.Version++
+			if step.what.Off {
+				c.Federation = tenant.Federation{}
+			}
+			k.equal(fmt.Sprintf("Connection after Revoke of %+v", step.what), k.connection(c.Ref()), c)
+		}
+	}},
+	{"revoke at the same time", sayRevoked, func(k *kit) {
+		ref := k.add(acme)
+		k.issue(ref, time.Time{})
+		const many = 12
+		errs := make([]error, many)
+		atOnce(many, func(i int) {
+			errs[i] = k.store.Revoke(k.ctx, ref, tenant.Revocation{At: noon, Token: &tenant.Token{ID: fmt.Sprintf("new-%02d", i), Connection: ref, Hash: []byte("hash"), Created: noon}})
+		})
+		for _, err := range errs {
+			k.done("Revoke at the same time", err)
+		}
+		live := 0
+		for _, t := range k.tokens(ref) {
+			if t.Live(noon) {
+				live++
+			}
+		}
+		k.equal("how many tokens are alive", live, 1)
+		k.equal("the version", k.connection(ref).Version, many+1)
 	}},
 	{"tokens", sayTokens, func(k *kit) {
 		ref, next := k.add(acme), k.add(acme)

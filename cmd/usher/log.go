@@ -1,0 +1,273 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/plain"
+	"github.com/usherkit/scim/tenant"
+)
+
+type logCommand struct {
+	registryFlags
+	Tenant     string `placeholder:"TENANT" help:"Only requests of this tenant's connections."`
+	Connection string `placeholder:"ID" help:"Only those of this connection: its ID, or as much of its end as tells it apart."`
+	Refused    bool   `help:"Only those that were refused."`
+	Resource   string `placeholder:"ID" help:"Only those about this user or group, or that changed it."`
+	Limit      int    `short:"n" default:"50" help:"How many, the newest ones."`
+	Follow     bool   `help:"Go on and show others as they come."`
+	JSON       bool   `name:"json" help:"Print all of each as JSON, one on each line."`
+	Summary    bool   `help:"Tell of each connection how it is and what was refused why, instead."`
+}
+
+// Help is shown by -help.
+func (*logCommand) Help() string {
+	return `Of each request that changed something or was refused it shows when it came, whose it
+was, what it asked for, the answer, and its id for usher replay. The values of users
+and groups are not in it, unless usher tenant set -keep-values said so.
+
+Examples:
+
+	usher log -summary                        why did Entra stop?
+	usher log -tenant contoso -refused
+	usher log -resource 019ab3f2-7a61-7c3e-9d0b-0c6a8b1f2e4d -json
+	usher log -follow
+`
+}
+
+// Validate is called by kong.
+func (c *logCommand) Validate() error {
+	switch {
+	case c.Limit < 1 || c.Limit > 10_000:
+		return fmt.Errorf("-n %d: want 1 to 10000", c.Limit)
+	case c.Summary && (c.Follow || c.Refused || c.Resource != ""):
+		return errors.New("-summary is of all requests of a connection: it goes with -tenant, -connection and -json alone")
+	}
+	return nil
+}
+
+// Run is called by kong.
+func (c *logCommand) Run(console *console) error {
+	return c.with(console, func(r *tenant.Registry) error {
+		list, err := c.connections(console.ctx, r)
+		switch {
+		case err != nil:
+			return err
+		case c.Summary:
+			return c.summarize(console, r, list)
+		}
+		q := tenant.Query{Tenant: c.Tenant, ResourceID: c.Resource, Refused: c.Refused, Limit: c.Limit}
+		if c.Connection != "" {
+			q.Tenant, q.Connection = list[0].Tenant, list[0].ID
+		}
+		records, err := r.Log(console.ctx, q)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(records)
+		if err := c.print(console.out, records); err != nil || !c.Follow {
+			return err
+		}
+		return c.follow(console, r, q, records)
+	})
+}
+
+// connections returns those that the flags choose, one at least.
+func (c *logCommand) connections(ctx context.Context, r *tenant.Registry) (chosen []tenant.Connection, err error) {
+	var after tenant.Ref
+	for {
+		page, err := r.Connections(ctx, c.Tenant, after, 500)
+		if err != nil {
+			return nil, err
+		}
+		for _, found := range page {
+			if strings.HasSuffix(found.ID, c.Connection) {
+				chosen = append(chosen, found)
+			}
+		}
+		if len(page) < 500 {
+			break
+		}
+		after = page[len(page)-1].Ref()
+	}
+	switch {
+	case len(chosen) == 0 && (c.Connection != "" || c.Tenant != ""):
+		return nil, errors.New("there is no such connection; usher tenant list shows all")
+	case len(chosen) > 1 && c.Connection != "":
+		return nil, fmt.Errorf("-connection %s: %d connections end so", c.Connection, len(chosen))
+	}
+	return chosen, nil
+}
+
+func (c *logCommand) summarize(console *console, r *tenant.Registry, list []tenant.Connection) error {
+	for i, found := range list {
+		d, err := r.Diagnose(console.ctx, found.Ref())
+		switch {
+		case err != nil:
+			return err
+		case c.JSON:
+			err = json.NewEncoder(console.out).Encode(d)
+		case i > 0:
+			_, err = fmt.Fprintf(console.out, "\n%s", d)
+		default:
+			_, err = fmt.Fprint(console.out, d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow shows records as they come, until it is interrupted. Those of several
+// processes need not come in order.
+func (c *logCommand) follow(console *console, r *tenant.Registry, q tenant.Query, shown []tenant.Record) error {
+	const window = 1000
+	seen, start := map[string]bool{}, ""
+	for _, rec := range shown {
+		seen[rec.ID], start = true, max(start, rec.ID)
+	}
+	q.Limit = window
+	for {
+		select {
+		case <-console.ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+		records, err := r.Log(console.ctx, q)
+		if console.ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now, fresh := map[string]bool{}, []tenant.Record{}
+		for _, rec := range slices.Backward(records) {
+			now[rec.ID] = true
+			if !seen[rec.ID] && rec.ID > start {
+				fresh = append(fresh, rec)
+			}
+		}
+		seen = now
+		if err := c.print(console.out, fresh); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *logCommand) print(out io.Writer, records []tenant.Record) error {
+	for i := range records {
+		var err error
+		if c.JSON {
+			err = json.NewEncoder(out).Encode(recordJSON(&records[i]))
+		} else {
+			_, err = io.WriteString(out, recordText(&records[i]))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordText shows a record in a line, and what came of it in another.
+func recordText(r *tenant.Record) string {
+	line := fmt.Sprintf("%s  %s  %s  %d  %s %s", r.ID, r.At.UTC().Format(time.DateTime), plain.Line(r.Connection.Tenant), r.Status, plain.Line(r.Method), plain.Line(r.Path))
+	if len(r.Rules) > 0 {
+		line += "  (" + strings.Join(r.Rules, ", ") + ")"
+	}
+	if r.Status >= 400 {
+		line += "\n    " + plain.Line(cmp.Or(r.Detail, http.StatusText(r.Status)))
+	}
+	const few = 5
+	for i, c := range r.Changes {
+		if i == few {
+			line += fmt.Sprintf("\n    and %d others", len(r.Changes)-few)
+			break
+		}
+		line += "\n    " + changeText(&c)
+	}
+	return line + "\n"
+}
+
+// changeText says what was changed of one resource.
+func changeText(c *tenant.Change) string {
+	done := map[scim.Op]string{scim.OpCreate: "created", scim.OpUpdate: "changed", scim.OpDelete: "deleted"}
+	text := fmt.Sprintf("%s %s %s", cmp.Or(done[c.Op], string(c.Op)), c.Type, plain.Line(c.ID))
+	if c.Deactivated {
+		text += ", deactivated"
+	}
+	if len(c.Attributes) > 0 {
+		text += ": " + plain.Line(strings.Join(c.Attributes, ", "))
+	}
+	if c.Added+c.Removed > 0 {
+		text += fmt.Sprintf(", %d members added, %d removed", c.Added, c.Removed)
+	}
+	return text
+}
+
+// A loggedRecord is a record as JSON, with a body that can be read.
+type loggedRecord struct {
+	ID          string          `json:"id"`
+	At          time.Time       `json:"at"`
+	Took        float64         `json:"took"` // seconds
+	Tenant      string          `json:"tenant"`
+	Connection  string          `json:"connection"`
+	TokenID     string          `json:"token,omitempty"`
+	Source      string          `json:"source,omitempty"`
+	UserAgent   string          `json:"userAgent,omitempty"`
+	Method      string          `json:"method"`
+	Path        string          `json:"path"`
+	Operation   string          `json:"operation,omitempty"`
+	Type        string          `json:"type,omitempty"`
+	ResourceID  string          `json:"resource,omitempty"`
+	Status      int             `json:"status"`
+	Detail      string          `json:"detail,omitempty"`
+	Rules       []string        `json:"rules,omitempty"`
+	Changes     []loggedChange  `json:"changes,omitempty"`
+	ContentType string          `json:"contentType,omitempty"`
+	IfMatch     string          `json:"ifMatch,omitempty"`
+	IfNoneMatch string          `json:"ifNoneMatch,omitempty"`
+	Body        json.RawMessage `json:"body,omitempty"` // a string if it is no JSON
+	Masked      bool            `json:"masked"`
+	Cut         bool            `json:"cut"`
+}
+
+type loggedChange struct {
+	Op          scim.Op  `json:"op"`
+	Type        string   `json:"type"`
+	ID          string   `json:"id"`
+	Attributes  []string `json:"attributes,omitempty"`
+	Deactivated bool     `json:"deactivated,omitempty"`
+	Added       int      `json:"added,omitempty"`
+	Removed     int      `json:"removed,omitempty"`
+}
+
+func recordJSON(r *tenant.Record) *loggedRecord {
+	v := &loggedRecord{
+		ID: r.ID, At: r.At, Took: r.Took.Seconds(), Tenant: r.Connection.Tenant, Connection: r.Connection.ID, TokenID: r.TokenID,
+		Source: r.Source, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path, Operation: r.Operation, Type: r.Type, ResourceID: r.ResourceID,
+		Status: r.Status, Detail: r.Detail, Rules: r.Rules, ContentType: r.ContentType, IfMatch: r.IfMatch, IfNoneMatch: r.IfNoneMatch,
+		Masked: r.Masked, Cut: r.Cut,
+	}
+	for _, c := range r.Changes {
+		v.Changes = append(v.Changes, loggedChange(c))
+	}
+	switch {
+	case len(r.Body) == 0:
+	case json.Valid(r.Body):
+		v.Body = r.Body
+	default:
+		v.Body, _ = json.Marshal(string(r.Body)) // a string is always JSON
+	}
+	return v
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestLastAddress(t *testing.T) {
+	for _, tt := range []struct {
+		name, remote string
+		values       []string
+		want         string
+	}{
+		{"the only one", "10.0.0.1:5", []string{"192.0.2.7"}, "192.0.2.7"},
+		{"the last one: what is before it the client may have written", "10.0.0.1:5", []string{"1.1.1.1, 192.0.2.7"}, "192.0.2.7"},
+		{"of the last header", "10.0.0.1:5", []string{"1.1.1.1", "192.0.2.7"}, "192.0.2.7"},
+		{"with a port", "10.0.0.1:5", []string{"192.0.2.7:4711"}, "192.0.2.7"},
+		{"of IPv6 its network", "10.0.0.1:5", []string{"[2001:db8::1]:4711"}, "2001:db8::/64"},
+		{"none: the connection's, without its port", "10.0.0.1:5", nil, "10.0.0.1"},
+		{"no address", "10.0.0.1:5", []string{"unknown"}, "10.0.0.1"},
+		{"a Unix socket", "@", nil, ""},
+	} {
+		r := &http.Request{RemoteAddr: tt.remote, Header: http.Header{"X-Forwarded-For": tt.values}}
+		if got := lastAddress(r, "X-Forwarded-For"); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
