@@ -175,13 +175,15 @@ func (s *signer) read(token string) (*claims, error) {
 	return parseClaims(payload)
 }
 
-// issue makes an access token of a client.
-func (s *Server) issue(clientID string) (string, error) {
+// issue makes an access token of a client whose credentials were asked about from
+// since on. That is its iat: if they are ended while they are looked at, it is void
+// with those that were issued before.
+func (s *Server) issue(clientID string, since time.Time) (string, error) {
 	now := s.options.Now()
 	return s.tokens.mint(&accessToken{
 		Claims: jwt.Claims{
 			Issuer: s.options.Issuer, Subject: clientID, Audience: jwt.Audience{s.options.Audience}, ID: rand.Text(),
-			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(s.options.Lifetime)),
+			IssuedAt: jwt.NewNumericDate(since), Expiry: jwt.NewNumericDate(now.Add(s.options.Lifetime)),
 		},
 		Client: clientID, Scope: scope,
 	})

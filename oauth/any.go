@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/usherkit/scim"
 )
@@ -13,12 +14,62 @@ import (
 // Recognizes(token string) bool, such as Server and EntraTokens, only if that
 // reports true. If none knows it that is the answer, whichever refused it; but what
 // one of them has to tell the client, in the Detail of a [scim.Error], is told. It is
-// a scim.Authenticator and hands requests on to those of them that are.
+// a scim.Authenticator and a [FreshAuthenticator], and hands requests on to those of
+// them that are, and a scim.Guard if one of them is: a loss is asked about of all that
+// guard the client, whichever knew its token.
 //
 // With a tenant.Registry it is not needed: see the Registry's Options.Others.
-func Any(validators ...scim.TokenValidator) scim.Authenticator { return anyOf(validators) }
+func Any(validators ...scim.TokenValidator) scim.Authenticator {
+	g := guarded{anyOf: validators}
+	for _, v := range validators {
+		if guard, ok := v.(scim.Guard); ok {
+			g.by = append(g.by, guard)
+		}
+	}
+	if len(g.by) == 0 {
+		return g.anyOf
+	}
+	return g
+}
+
+// guarded is validators of which some are Guards.
+type guarded struct {
+	anyOf
+	by []scim.Guard
+}
+
+var _ scim.Guard = guarded{}
+
+func (g guarded) Guards(p scim.Principal) bool {
+	return slices.ContainsFunc(g.by, func(guard scim.Guard) bool { return guard.Guards(p) })
+}
+
+func (g guarded) Admit(ctx context.Context, s scim.Store, l scim.Loss) (func(*scim.Updated, error), error) {
+	var told []func(*scim.Updated, error)
+	tell := func(up *scim.Updated, err error) {
+		for _, done := range told {
+			done(up, err)
+		}
+	}
+	for _, guard := range g.by {
+		if !guard.Guards(l.Principal) {
+			continue
+		}
+		done, err := guard.Admit(ctx, s, l)
+		if err != nil {
+			tell(nil, err) // those that would have admitted it
+			return nil, err
+		}
+		if done != nil {
+			told = append(told, done)
+		}
+	}
+	return tell, nil
+}
 
 type anyOf []scim.TokenValidator
+
+var _ FreshAuthenticator = anyOf(nil)
 
 func (all anyOf) ValidateToken(ctx context.Context, token string) (scim.Principal, error) {
 	p, _, err := all.try(token, func(v scim.TokenValidator) (scim.Principal, func(), error) {
@@ -29,7 +80,19 @@ func (all anyOf) ValidateToken(ctx context.Context, token string) (scim.Principa
 }
 
 func (all anyOf) Authenticate(r *http.Request, token string) (scim.Principal, func(), error) {
+	return all.authenticate(r, token, false)
+}
+
+// AuthenticateFresh implements FreshAuthenticator, by those of them that are.
+func (all anyOf) AuthenticateFresh(r *http.Request, token string) (scim.Principal, func(), error) {
+	return all.authenticate(r, token, true)
+}
+
+func (all anyOf) authenticate(r *http.Request, token string, fresh bool) (scim.Principal, func(), error) {
 	return all.try(token, func(v scim.TokenValidator) (scim.Principal, func(), error) {
+		if f, ok := v.(FreshAuthenticator); ok && fresh {
+			return f.AuthenticateFresh(r, token)
+		}
 		if a, ok := v.(scim.Authenticator); ok {
 			return a.Authenticate(r, token)
 		}

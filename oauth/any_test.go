@@ -85,6 +85,18 @@ func TestAnyHandsRequestsOn(t *testing.T) {
 	}
 }
 
+// Secrets of several kinds are asked afresh where one of them can be.
+func TestAnyAsksAfresh(t *testing.T) {
+	f := &fresh{clients: &clients{}, clock: &clock{now: start}}
+	all := oauth.Any(f, scim.StaticToken("static", scim.Principal{Subject: "static"})).(oauth.FreshAuthenticator)
+	if p, _, err := all.AuthenticateFresh(httptest.NewRequest(http.MethodGet, "/", nil), secret); err != nil || p.Subject != client {
+		t.Errorf("got %q, %v; want what it knows now", p.Subject, err)
+	}
+	if p, _, err := all.Authenticate(httptest.NewRequest(http.MethodGet, "/", nil), "static"); err != nil || p.Subject != "static" {
+		t.Errorf("got %q, %v; want the other one to be asked", p.Subject, err)
+	}
+}
+
 // Nothing of an answer tells which validator refused.
 func TestRefusalsAreAlike(t *testing.T) {
 	entra, _ := newEntra(t)
@@ -109,3 +121,48 @@ func TestRefusalsAreAlike(t *testing.T) {
 }
 
 type noStore struct{ scim.Store }
+
+// A braker is a Guard of one client.
+type braker struct {
+	scim.TokenValidator
+	of   string
+	hold bool
+	told []error
+}
+
+func (b *braker) Guards(p scim.Principal) bool { return p.Subject == b.of }
+
+func (b *braker) Admit(context.Context, scim.Store, scim.Loss) (func(*scim.Updated, error), error) {
+	if b.hold {
+		return nil, scim.Errorf(scim.ErrConflict, "held")
+	}
+	return func(_ *scim.Updated, err error) { b.told = append(b.told, err) }, nil
+}
+
+// A Guard among them stays one, for whichever knows the token.
+func TestAnyGuards(t *testing.T) {
+	none := scim.StaticToken(secret, scim.Principal{Subject: client})
+	if _, ok := oauth.Any(none).(scim.Guard); ok {
+		t.Error("without a Guard there is one")
+	}
+	first, second, other := &braker{TokenValidator: none, of: client}, &braker{TokenValidator: none, of: client, hold: true}, &braker{TokenValidator: none, of: "another", hold: true}
+	g, ok := oauth.Any(none, other, first, second).(scim.Guard)
+	if !ok {
+		t.Fatal("the Guard is lost")
+	}
+	loss := scim.Loss{Event: scim.Event{Principal: scim.Principal{Subject: client}}}
+	if !g.Guards(loss.Principal) || g.Guards(scim.Principal{Subject: "nobody"}) {
+		t.Error("want it to guard those whom one of them does")
+	}
+	if _, err := g.Admit(t.Context(), nil, loss); !errors.Is(err, scim.ErrConflict) || len(first.told) != 1 || !errors.Is(first.told[0], scim.ErrConflict) {
+		t.Errorf("one holds it: got %v, and the other was told %v", err, first.told)
+	}
+	second.hold = false
+	done, err := g.Admit(t.Context(), nil, loss)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done(nil, nil); len(first.told) != 2 || len(second.told) != 1 || first.told[1] != nil {
+		t.Errorf("both admit it: they were told %v and %v", first.told, second.told)
+	}
+}

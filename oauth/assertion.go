@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/usherkit/scim"
 )
 
 // An Issuer signs assertions (RFC 7523) in the name of a client, which takes them
@@ -71,7 +72,10 @@ func (i *Issuer) check() error {
 }
 
 // assertion checks the assertion of a client and returns the client's id, which is
-// the assertion's subject if the request did not say.
+// the assertion's subject if the request did not say. Until its signature is checked
+// a stranger may have made it, so whatever is wrong with it or its client is
+// invalidClient, and for the log alone: a client that there is has keys that may not
+// be had, and others have none.
 func (s *Server) assertion(ctx context.Context, clientID, token string) (string, error) {
 	parsed, err := parseSigned(token, algorithms)
 	if err != nil {
@@ -88,13 +92,16 @@ func (s *Server) assertion(ctx context.Context, clientID, token string) (string,
 		return "", err
 	}
 	issuers, err := s.options.Trust(ctx, clientID)
-	if err != nil {
-		return clientID, err
+	switch {
+	case errors.Is(err, scim.ErrUnauthorized):
+		return clientID, invalidClient(err)
+	case err != nil:
+		return clientID, err // it is so for all clients
 	}
 	err = refused("the client trusts nobody called %.200q", said.Issuer)
 	for _, i := range issuers {
 		if bad := i.check(); bad != nil {
-			return clientID, bad
+			return clientID, invalidClient(bad)
 		}
 		if i.Name != said.Issuer {
 			continue
@@ -113,7 +120,7 @@ func (s *Server) assertion(ctx context.Context, clientID, token string) (string,
 		}
 		return clientID, nil
 	}
-	return clientID, err
+	return clientID, invalidClient(err)
 }
 
 // holds reports whether what an assertion says is what its issuer is trusted to say.

@@ -349,12 +349,12 @@ func TestStaticKeys(t *testing.T) {
 		{"alg of the key", "it is for another", own(keySet(jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "k", Algorithm: "PS256"})), sign("RS256", rsaKey(), "k", ownClaims()), 401},
 		{"for encryption", "it signs nothing", own(keySet(jose.JSONWebKey{Key: rsaKey().Public(), KeyID: "k", Use: "enc"}, public(ecKey(), "ec"))), sign("RS256", rsaKey(), "k", ownClaims()), 401},
 		{"unknown kinds besides", "RFC 7517 section 5: they are ignored", own([]byte(`{"keys":[{"kty":"X"},{"kty":"oct","k":"AAAA","kid":"ec"},` + string(must(json.Marshal(public(ecKey(), "ec")))) + `]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 200},
-		{"no key", "the application's mistake", own([]byte(`{"keys":[]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 500},
-		{"symmetric alone", "likewise", own([]byte(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 500},
-		{"no JSON", "likewise", own([]byte(`<xml>`)), sign("ES256", ecKey(), "ec", ownClaims()), 500},
-		{"no keys at all", "likewise", oauth.Issuer{Name: client, Subject: client}, sign("ES256", ecKey(), "ec", ownClaims()), 500},
-		{"no subject", "it would trust whoever is there", oauth.Issuer{Name: client, KeysURL: "https://client.example.com"}, sign("ES256", ecKey(), "ec", ownClaims()), 500},
-		{"http", "who knows whose keys those are", oauth.PrivateKeyJWT(client, "http://client.example.com/jwks"), sign("RS256", rsaKey(), "k1", ownClaims()), 500},
+		{"no key", "the application's mistake", own([]byte(`{"keys":[]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"symmetric alone", "likewise", own([]byte(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"no JSON", "likewise", own([]byte(`<xml>`)), sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"no keys at all", "likewise", oauth.Issuer{Name: client, Subject: client}, sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"no subject", "it would trust whoever is there", oauth.Issuer{Name: client, KeysURL: "https://client.example.com"}, sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"http", "who knows whose keys those are", oauth.PrivateKeyJWT(client, "http://client.example.com/jwks"), sign("RS256", rsaKey(), "k1", ownClaims()), 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -388,7 +388,7 @@ func TestTrustFails(t *testing.T) {
 func TestKeysCannotBeHad(t *testing.T) {
 	w := newWorld(t)
 	w.keys.publish(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
-	if a := w.assert(sign("RS256", rsaKey(), "k1", assertionClaims())); a.status != 503 || a.header.Get("Retry-After") != "30" {
-		t.Errorf("got %d %s, want 503 and Retry-After: the client is not wrong", a.status, a.body)
+	if a := w.assert(sign("RS256", rsaKey(), "k1", assertionClaims())); a.status != 401 || !strings.Contains(w.log.String(), "level=ERROR") || !strings.Contains(w.reason(), "500 Internal Server Error") {
+		t.Errorf("got %d %s, want 401, since for no other client there are such keys, and the log: %s", a.status, a.body, w.log)
 	}
 }

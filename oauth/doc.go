@@ -17,7 +17,7 @@
 //	})
 //	tokens, err = oauth.NewServer(oauth.Options{
 //		Issuer: "https://app.example.com", Keys: [][]byte{tokenKey},
-//		Secrets: registry, Principals: registry, Trust: trust,
+//		Secrets: registry, Principals: registry, Trust: oauth.Federations(registry),
 //	})
 //	mux.Handle("/oauth/", tokens)
 //	mux.Handle("/.well-known/oauth-authorization-server", tokens)
@@ -37,7 +37,9 @@
 // credentials: the answer is the same for clients that there are and others.
 //
 // Serve it over TLS alone. Bound how many tokens a source may ask for: with
-// [Options.Limit], or by Secrets that is a scim.Authenticator, as a tenant.Registry.
+// [Options.Limit], or by Secrets that is a scim.Authenticator and an
+// [AssertionLimiter], as a tenant.Registry. Secrets that knows tokens by what it has
+// read before is a [FreshAuthenticator], as that is too.
 // Assertions that may be used once are remembered in each process, unless
 // [Options.FirstUse] asks a database.
 //

@@ -110,7 +110,10 @@ func (e *EntraTokens) ValidateToken(ctx context.Context, token string) (scim.Pri
 		return scim.Principal{}, refused("its iss %.200q is no directory of Entra", said.Issuer)
 	}
 	callers, err := e.options.Callers(ctx, directory)
-	if err != nil {
+	switch {
+	case errors.Is(err, scim.ErrUnauthorized): // its Detail is not for whoever made up the token
+		return scim.Principal{}, refused("directory %s: %v", directory, err)
+	case err != nil:
 		return scim.Principal{}, err
 	}
 	if len(callers) == 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,9 +21,11 @@ var algorithms = []jose.SignatureAlgorithm{
 }
 
 const (
-	mostKeys    = 100  // in a set
-	shortestRSA = 2048 // bits
-	longestRSA  = 8192 // each bit more makes the check of a signature longer
+	mostKeys    = 100       // in a set
+	shortestRSA = 2048      // bits
+	longestRSA  = 4096      // each bit more makes the check of a signature longer
+	largestRSA  = 1<<16 + 1 // the exponent: so does that, and all have this one or less
+	mostOfOneID = 4         // keys that a signature is tried with
 )
 
 // parseKeys reads a key set (RFC 7517 §5). Keys that cannot check a signature are
@@ -60,7 +63,7 @@ func verifies(key jose.JSONWebKey) bool {
 	}
 	switch public := key.Key.(type) {
 	case *rsa.PublicKey:
-		return public.N.BitLen() >= shortestRSA && public.N.BitLen() <= longestRSA
+		return public.N.BitLen() >= shortestRSA && public.N.BitLen() <= longestRSA && public.E <= largestRSA
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 		return true
 	}
@@ -85,9 +88,13 @@ func keysFor(keys []jose.JSONWebKey, kid string) (found []jose.JSONWebKey) {
 // header only alg and kid count, never a key or where to find one.
 func verify(token *jose.JSONWebSignature, keys []jose.JSONWebKey) ([]byte, error) {
 	alg := token.Signatures[0].Header.Algorithm
+	tried := 0
 	for _, key := range keys {
 		if key.Algorithm != "" && key.Algorithm != alg {
 			continue
+		}
+		if tried++; tried > mostOfOneID {
+			return nil, refused("the first %d of its issuer's keys with its kid did not sign it", mostOfOneID)
 		}
 		if payload, err := token.Verify(key); err == nil {
 			return payload, nil
@@ -100,14 +107,19 @@ func verify(token *jose.JSONWebSignature, keys []jose.JSONWebKey) ([]byte, error
 // two thousand.
 const longestToken = 16 << 10
 
-// checkForm refuses what cannot be a JWT. Decoders of base64 skip line breaks, so
-// that a token would have many spellings.
+// checkForm refuses what cannot be a JWT. Decoders of base64 skip line breaks, and
+// bits that are left over at the end, so that a token would have many spellings.
 func checkForm(token string) error {
 	switch {
 	case len(token) > longestToken:
 		return refused("it is longer than %d bytes", longestToken)
 	case strings.Trim(token, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") != "":
 		return refused("it has characters that no JWT has")
+	}
+	for part := range strings.SplitSeq(token, ".") {
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return refused("it is no JWT: %v", err)
+		}
 	}
 	return nil
 }

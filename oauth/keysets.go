@@ -8,10 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -36,9 +34,9 @@ type KeySets struct {
 // KeySetOptions change how KeySets works. The zero KeySetOptions, and nil, mean the
 // defaults.
 type KeySetOptions struct {
-	// Client fetches. Default: one that connects to public addresses alone, since
-	// it is customers who say where their keys are. Behind a proxy give one that
-	// uses it.
+	// Client fetches. Default: one that connects to port 443 of public addresses
+	// alone, since it is customers who say where their keys are. Behind a proxy, or
+	// NAT64 in a network of IPv6 alone, give one that may use it.
 	Client *http.Client
 
 	MaxAge time.Duration // after which a set is fetched anew; default: an hour
@@ -83,22 +81,6 @@ func NewKeySets(o *KeySetOptions) *KeySets {
 	k.options.Client = &client
 	return k
 }
-
-// publicOnly refuses to connect to what is not on the Internet: the process itself,
-// its network, and what clouds tell their machines.
-func publicOnly(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	ip := at.Addr().Unmap()
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || carrier.Contains(ip) {
-		return fmt.Errorf("%s is no public address", ip)
-	}
-	return nil
-}
-
-var carrier = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598, where some clouds have services
 
 // A keySet is one URL's. go-oidc's RemoteKeySet is not used for it: it fetches
 // for each token with an unknown kid or a broken signature, keeps a set for ever,

@@ -63,8 +63,8 @@ func TestParallelFetch(t *testing.T) {
 	<-begun
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // somebody who waits goes away
-	if a := w.send(post(form("client_id", client, "client_assertion_type", jwtBearer, "client_assertion", token)).WithContext(gone)); a.status != 503 {
-		t.Errorf("gone while it waited: got %d, want 503", a.status)
+	if a := w.send(post(form("client_id", client, "client_assertion_type", jwtBearer, "client_assertion", token)).WithContext(gone)); a.status != 401 {
+		t.Errorf("gone while it waited: got %d, want 401", a.status)
 	}
 	close(goOn)
 	all.Wait()
@@ -109,7 +109,7 @@ func TestKeysAge(t *testing.T) {
 		{"still down: no flood", time.Second, down, nil, 200, 2},
 		{"still down", time.Minute, down, nil, 200, 3},
 		{"down for a day", 24*time.Hour - 2*time.Minute, down, nil, 200, 4},
-		{"too old", 2 * time.Minute, down, nil, 503, 5},
+		{"too old", 2 * time.Minute, down, nil, 401, 5},
 		{"up again", time.Minute, nil, []jose.JSONWebKey{public(rsaKey(), "k1")}, 200, 6},
 		{"withdrawn", time.Hour, nil, []jose.JSONWebKey{public(otherRSA(), "k2")}, 401, 7},
 		{"the clock is set back", -3 * time.Hour, nil, []jose.JSONWebKey{public(rsaKey(), "k1")}, 200, 8},
@@ -133,15 +133,15 @@ func TestBadKeyServers(t *testing.T) {
 		answer http.HandlerFunc
 		want   int
 	}{
-		{"404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); fmt.Fprint(w, good) }, 503},
-		{"HTML", write("<html>"), 503},
-		{"empty", write(""), 503},
-		{"no keys", write(`{"keys":[]}`), 503},
-		{"a list", write(`[]`), 503},
-		{"keys is text", write(`{"keys":"x"}`), 503},
-		{"too large", write(good + strings.Repeat(" ", 300<<10)), 503},
-		{"too many", write(`{"keys":[` + strings.Repeat(`{},`, 100) + `{}]}`), 503},
-		{"deep", write(strings.Repeat("[", 200_000)), 503},
+		{"404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); fmt.Fprint(w, good) }, 401},
+		{"HTML", write("<html>"), 401},
+		{"empty", write(""), 401},
+		{"no keys", write(`{"keys":[]}`), 401},
+		{"a list", write(`[]`), 401},
+		{"keys is text", write(`{"keys":"x"}`), 401},
+		{"too large", write(good + strings.Repeat(" ", 300<<10)), 401},
+		{"too many", write(`{"keys":[` + strings.Repeat(`{},`, 100) + `{}]}`), 401},
+		{"deep", write(strings.Repeat("[", 200_000)), 401},
 		{"broken keys beside", write(strings.Replace(good, `[`, `[null,1,{"kty":"RSA"},{"kty":"EC","crv":"P-256","x":"AA","y":"AA"},{"kty":"RSA","n":"AQAB","e":"AQAB","kid":"k1"},`, 1)), 200},
 		{"redirection", func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/keys" {
@@ -149,11 +149,11 @@ func TestBadKeyServers(t *testing.T) {
 				return
 			}
 			http.Redirect(w, r, "http://169.254.169.254/keys", http.StatusFound)
-		}, 503},
+		}, 401},
 		{"breaks off", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")
 			fmt.Fprint(w, good)
-		}, 503},
+		}, 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -186,7 +186,7 @@ func TestKeysArePublic(t *testing.T) {
 		w := newWorld(t, func(o *oauth.Options) { o.KeySets = nil })
 		w.trusted = []oauth.Issuer{oauth.PrivateKeyJWT(client, url)}
 		a := w.assert(sign("RS256", rsaKey(), "k1", ownClaims()))
-		if a.status != 503 || !strings.Contains(w.log.String(), "is no public address") || keys.count() != 0 {
+		if a.status != 401 || !strings.Contains(w.log.String(), "is no public address") || keys.count() != 0 {
 			t.Errorf("%s: got %d; the log: %s", url, a.status, w.log)
 		}
 	}

@@ -37,6 +37,24 @@ type Revoker interface {
 	ValidFrom(ctx context.Context, clientID string) (time.Time, error)
 }
 
+// A FreshAuthenticator is a scim.Authenticator that keeps what it knows of tokens,
+// and can be asked to read it anew. An access token lives for hours, so a secret that
+// another process has revoked must not buy one meanwhile.
+type FreshAuthenticator interface {
+	scim.Authenticator
+
+	// AuthenticateFresh is Authenticate with nothing that was kept from before.
+	AuthenticateFresh(r *http.Request, token string) (p scim.Principal, done func(), err error)
+}
+
+// An AssertionLimiter bounds how many assertions that are refused may come from one
+// source, as an Authenticator does secrets.
+type AssertionLimiter interface {
+	// LimitAssertions is asked before an assertion is looked at, as Options.Limit is
+	// before each request.
+	LimitAssertions(r *http.Request) (done func(error), err error)
+}
+
 // Options are what a Server needs and what may be changed of it. Issuer,
 // Principals, one of Keys and SigningKeys, and Secrets or Trust must be given.
 type Options struct {
@@ -69,7 +87,8 @@ type Options struct {
 	// Principal's Subject is the client's id. A client may have several. The
 	// Server's own access tokens are none, even if Secrets knows them. Of a
 	// scim.Authenticator Authenticate is asked, so that it may bound failed
-	// attempts. Nil: no client has a secret.
+	// attempts, and of a FreshAuthenticator AuthenticateFresh. Nil: no client has a
+	// secret.
 	Secrets scim.TokenValidator
 
 	// Trust says whose assertions a client may come with, which is for one that is
@@ -86,7 +105,8 @@ type Options struct {
 	// Limit is asked before each request of a token, which it may refuse with
 	// scim.ErrTooManyRequests, and must not read the body of. It returns what is
 	// told what became of the request, with nil if a token was issued; nil: nobody
-	// need be told. Default: requests are not limited here.
+	// need be told. Default: if Secrets or Principals is an AssertionLimiter, that,
+	// for requests with an assertion; others are not limited here.
 	Limit func(r *http.Request) (done func(error), err error)
 
 	KeySets *KeySets         // default: one for the Server
@@ -105,7 +125,9 @@ const (
 // (RFC 8414) and its keys, and a scim.TokenValidator. Its methods may be called
 // concurrently.
 type Server struct {
-	options  Options
+	options         Options
+	limitAssertions func(*http.Request) (done func(error), err error) // nil: they are not, or by Options.Limit
+
 	tokens   minter
 	grants   grants
 	metadata []byte
@@ -149,6 +171,11 @@ func NewServer(o Options) (*Server, error) {
 		o.FirstUse = newSeen(o.Now).first
 	}
 	s := &Server{options: o}
+	for _, v := range []any{o.Principals, o.Secrets} {
+		if limiter, ok := v.(AssertionLimiter); ok && o.Limit == nil {
+			s.limitAssertions = limiter.LimitAssertions
+		}
+	}
 	var public []jose.JSONWebKey
 	if s.tokens, public, err = newMinter(&o); err != nil {
 		return nil, err

@@ -32,6 +32,11 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.cause }
 
+// Is has whoever counts failed attempts count all that are answered as one.
+func (f *failure) Is(target error) bool {
+	return target == scim.ErrUnauthorized && f.status == http.StatusUnauthorized
+}
+
 func invalidRequest(description string) *failure {
 	return &failure{status: http.StatusBadRequest, code: "invalid_request", description: description}
 }
@@ -130,10 +135,11 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) (clientID, t
 	if err != nil {
 		return given.clientID, "", err
 	}
+	since := s.options.Now()
 	if clientID, err = s.authenticate(r, given); err != nil {
 		return clientID, "", err
 	}
-	token, err = s.issue(clientID)
+	token, err = s.issue(clientID, since)
 	return clientID, token, err
 }
 
@@ -145,6 +151,15 @@ func (s *Server) authenticate(r *http.Request, given credentials) (clientID stri
 	}
 	if s.options.Trust == nil {
 		return given.clientID, refused("no assertions are taken here")
+	}
+	if limit := s.limitAssertions; limit != nil {
+		done, refusal := limit(r)
+		if refusal != nil {
+			return given.clientID, refusal
+		}
+		if done != nil {
+			defer func() { done(err) }()
+		}
 	}
 	if clientID, err = s.assertion(ctx, given.clientID, given.assertion); err != nil {
 		return clientID, err
@@ -158,18 +173,20 @@ func (s *Server) secret(r *http.Request, given credentials) error {
 		return refused("the secret is an access token")
 	}
 	var p scim.Principal
+	var done func()
 	var err error
 	switch v := s.options.Secrets.(type) {
 	case nil:
 		return refused("no secrets are taken here")
+	case FreshAuthenticator:
+		p, done, err = v.AuthenticateFresh(r, given.secret)
 	case scim.Authenticator:
-		var done func()
 		p, done, err = v.Authenticate(r, given.secret)
-		if done != nil {
-			defer done()
-		}
 	default:
 		p, err = v.ValidateToken(r.Context(), given.secret)
+	}
+	if done != nil {
+		defer done()
 	}
 	if err != nil {
 		return err
@@ -189,7 +206,8 @@ func (s *Server) mayCome(ctx context.Context, clientID string) error {
 // fail answers with a failure, and logs why.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, clientID string, f *failure) {
 	level := slog.LevelWarn
-	if f.status >= http.StatusInternalServerError && r.Context().Err() == nil { // otherwise the client has gone
+	ours := f.status >= http.StatusInternalServerError || f.status == http.StatusUnauthorized && !errors.Is(f.cause, scim.ErrUnauthorized)
+	if ours && r.Context().Err() == nil { // otherwise the client has gone
 		level = slog.LevelError
 	}
 	s.options.Logger.LogAttrs(r.Context(), level, "oauth: access token refused",

@@ -296,8 +296,10 @@ func TestKeys(t *testing.T) {
 		token string
 		want  string
 	}{
-		{"an old one", changed, old, accepted}, {"a new one", changed, young, accepted},
-		{"an old one without its key", without, old, refused}, {"a new one without the old key", without, young, accepted},
+		{"an old one", changed, old, accepted},
+		{"a new one", changed, young, accepted},
+		{"an old one without its key", without, old, refused},
+		{"a new one without the old key", without, young, accepted},
 	} {
 		if got := fate(t, tt.r, tt.token); got != tt.want {
 			t.Errorf("%s is %s, want %s", tt.name, got, tt.want)

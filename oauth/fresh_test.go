@@ -1,0 +1,152 @@
+package oauth_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/oauth"
+	"github.com/usherkit/scim/tenant"
+)
+
+// open returns one process's Registry over a Store, and its Server.
+func open(t *testing.T, s tenant.Store, now func() time.Time) (*tenant.Registry, *world) {
+	r, err := tenant.NewRegistry(s, &tenant.Options{Key: bytes.Repeat([]byte{9}, 32), Logger: discard(), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	return r, newWorld(t, func(o *oauth.Options) { o.Secrets, o.Principals, o.Now, o.Trust = r, r, now, oauth.Federations(r) })
+}
+
+// TestRevokedSecretBuysNothing: a process that has looked at a secret a moment ago
+// gives no access token for it after another one has revoked it.
+func TestRevokedSecretBuysNothing(t *testing.T) {
+	var ahead atomic.Int64
+	now := func() time.Time { return start.Add(time.Duration(ahead.Load())) }
+	store := new(tenant.Memory)
+	one, _ := open(t, store, now)
+	_, w := open(t, store, now)
+	c, err := one.Add(t.Context(), tenant.Connection{Tenant: "contoso"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaked, _, err := one.Issue(t.Context(), c.Ref(), tenant.NewToken{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(secret string) int {
+		return w.send(post(form("client_id", c.ID, "client_secret", secret))).status
+	}
+	if got := get(leaked); got != 200 {
+		t.Fatalf("got %d, want 200", got)
+	}
+	next, _, err := one.Rotate(t.Context(), c.Ref(), 0, tenant.NewToken{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead.Add(int64(time.Second))
+	if got := get(leaked); got != 401 {
+		t.Errorf("a second after it was replaced: got %d, want 401", got)
+	}
+	if got := get(next); got != 200 {
+		t.Errorf("the new one: got %d, want 200", got)
+	}
+}
+
+// TestRemovedFederationBuysNothing is that for assertions.
+func TestRemovedFederationBuysNothing(t *testing.T) {
+	store := new(tenant.Memory)
+	now := func() time.Time { return start }
+	one, _ := open(t, store, now)
+	_, w := open(t, store, now)
+	c, err := one.Add(t.Context(), tenant.Connection{Tenant: "contoso", Federation: tenant.Federation{Directory: directoryID, Audience: audience, Subject: subject}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := one.Issue(t.Context(), c.Ref(), tenant.NewToken{}); err != nil { // so that it is not off
+		t.Fatal(err)
+	}
+	token := sign("RS256", rsaKey(), "k1", assertionClaims())
+	get := func() int {
+		return w.send(post(form("client_id", c.ID, "client_assertion_type", jwtBearer, "client_assertion", token))).status
+	}
+	if got := get(); got != 200 {
+		t.Fatalf("got %d, want 200; the log: %s", got, w.log)
+	}
+	if _, err := one.Change(t.Context(), c.Ref(), func(c *tenant.Connection) error { c.Federation = tenant.Federation{}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(); got != 401 {
+		t.Errorf("removed: got %d, want 401", got)
+	}
+}
+
+// A fresh is a FreshAuthenticator whose secret is revoked while it is looked at.
+type fresh struct {
+	*clients
+	clock     *clock
+	validFrom time.Time
+	done      int
+}
+
+func (f *fresh) Authenticate(*http.Request, string) (scim.Principal, func(), error) {
+	return scim.Principal{}, nil, scim.ErrUnauthorized // by what it knew before
+}
+
+func (f *fresh) AuthenticateFresh(*http.Request, string) (scim.Principal, func(), error) {
+	f.clock.add(2 * time.Second)
+	f.validFrom = f.clock.Now()
+	f.clock.add(2 * time.Second)
+	return scim.Principal{Subject: client}, func() { f.done++ }, nil
+}
+
+func (f *fresh) ValidFrom(context.Context, string) (time.Time, error) { return f.validFrom, nil }
+
+// TestIssuedWhenAsked: an access token is of the time at which its secret was asked
+// about, and valid for as long as the answer says.
+func TestIssuedWhenAsked(t *testing.T) {
+	f := &fresh{clock: &clock{now: start}}
+	w := newWorld(t, func(o *oauth.Options) {
+		f.clients = o.Principals.(*clients)
+		o.Secrets, o.Principals, o.Now = f, f, f.clock.Now
+	})
+	a := w.send(post(form("client_id", client, "client_secret", secret)))
+	if a.status != 200 || f.done != 1 {
+		t.Fatalf("got %d %s, %d times done; want 200 and once", a.status, a.body, f.done)
+	}
+	if w.opens(t, a.AccessToken) {
+		t.Error("its secret was revoked while it was looked at, and it is accepted")
+	}
+	f.validFrom = time.Time{}
+	f.clock.add(time.Hour - time.Second)
+	if !w.opens(t, a.AccessToken) {
+		t.Error("a second before the hour is over it is refused")
+	}
+}
+
+// TestOneSpelling: bits that base64 leaves over at the end of a part are zero.
+func TestOneSpelling(t *testing.T) {
+	for _, kind := range []func(*oauth.Options){sealed, signedWith('d'), signedWith('e')} {
+		w := newWorld(t, kind)
+		token := w.get(t)
+		parts := strings.Split(token, ".")
+		for i, part := range parts {
+			for _, last := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+				if part == "" || strings.HasSuffix(part, string(last)) {
+					continue
+				}
+				parts[i] = part[:len(part)-1] + string(last)
+				if other := strings.Join(parts, "."); w.opens(t, other) {
+					t.Errorf("%s is accepted, and so is %s", token, other)
+				}
+			}
+			parts[i] = part
+		}
+	}
+}
