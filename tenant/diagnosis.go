@@ -20,61 +20,177 @@ type Cause struct {
 	Operation string // as in Record
 	Type      string
 	Detail    string // what the client was told the last time
+	Taken     bool   // as in Record
+	Held      bool   // the brake held it
 	Count     int
 	First     time.Time
 	Last      time.Time
 	Record    string // the ID of the newest one
 
-	// Over says that such a request has been answered well since, or any, where the
-	// fault was none of the request's: 401, 403, 429, 499 and 5xx.
+	// Failing are the resources that are refused still: their IDs, or of those that
+	// were to be created Record.Name. One is no longer when it was answered well since,
+	// or not tried again for two days in which the provider came. It is empty where
+	// requests are about none.
+	Failing []string
+
+	// Over says that no resource is refused still; or, where the fault was none of the
+	// request's (401, 403, 429, 499, 5xx), that another request was answered since;
+	// or that the provider came for 90 minutes without asking so again, where it
+	// only read; or that an approval has ended what the brake held.
 	Over bool
 }
 
+const (
+	// cycle is how long a provider takes that goes on, until it has asked for all again.
+	cycle = 90 * time.Minute
+	// again is when it has tried all again that had failed: Entra does once a day at last.
+	again = 2 * 24 * time.Hour
+)
+
+// A subject is what a request is about: a resource, one that is to be created, or
+// else what it does.
+type subject struct{ operation, typ, id, name string }
+
+func (r *Record) subject() subject {
+	switch {
+	case r.Operation == "create":
+		return subject{operation: r.Operation, typ: r.Type, name: strings.ToLower(r.Name)}
+	case r.ResourceID != "":
+		return subject{typ: r.Type, id: r.ResourceID}
+	}
+	return subject{operation: r.Operation, typ: r.Type}
+}
+
+// isRead reports whether what is answered well has no Record.
+func isRead(operation string) bool {
+	switch operation {
+	case "create", "replace", "patch", "delete", "bulk":
+		return false
+	}
+	return true
+}
+
+// isOfAll reports whether a refusal says nothing of its request, so that any other
+// that is not refused so ends it. A 403, 500 or 501 may be about a resource.
+func isOfAll(status int, operation string) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusTooManyRequests, clientGone:
+		return true
+	case http.StatusForbidden, http.StatusInternalServerError, http.StatusNotImplemented:
+		return isRead(operation)
+	}
+	return status > 500
+}
+
+// answers are what is known of a connection, to tell what is over.
+type answers struct {
+	Status
+	well  map[subject]time.Time // when it was last answered well
+	sound time.Time             // when a request was last answered as that request deserved
+	fault time.Time             // when one was last not
+}
+
+func (a *answers) add(r *Record) {
+	switch {
+	case isOfAll(r.Status, r.Operation):
+		a.fault = later(a.fault, r.At)
+		return
+	case r.Status < 500 && r.Status != http.StatusForbidden:
+		a.sound = later(a.sound, r.At)
+	default:
+		a.fault = later(a.fault, r.At)
+	}
+	if r.Status >= 400 {
+		return
+	}
+	note := func(s subject) { a.well[s] = later(a.well[s], r.At) }
+	if r.Operation != "create" || r.Name != "" {
+		note(r.subject())
+	}
+	if r.ResourceID != "" {
+		note(subject{typ: r.Type, id: r.ResourceID})
+	}
+	if r.Operation == "bulk" {
+		for _, c := range r.Changes {
+			note(subject{typ: c.Type, id: c.ID})
+		}
+	}
+}
+
+// judge tells what of a cause is over. It is given when each subject was refused last.
+func (a *answers) judge(c *Cause, refused map[subject]time.Time) {
+	wait := again
+	if isRead(c.Operation) {
+		wait = cycle
+	}
+	over := true
+	for s, last := range refused {
+		if a.well[s].After(last) || later(a.LastSeen, a.sound).Sub(last) > wait {
+			continue
+		}
+		over = false
+		if s.id+s.name != "" {
+			c.Failing = append(c.Failing, cmp.Or(s.id, s.name))
+		}
+	}
+	slices.Sort(c.Failing)
+	switch {
+	case c.Status == http.StatusUnauthorized: // the token of any later request is good
+		over = a.sound.After(c.Last) || a.LastSeen.After(c.Last)
+	case isOfAll(c.Status, c.Operation): // the one that was seen may have been refused, too
+		over = a.sound.After(c.Last) || a.LastSeen.After(a.fault)
+	case c.Held:
+		over = a.Approved.After(c.Last) || a.Status.Held.IsZero() && over
+	}
+	if c.Over = over; over && !c.Held || isOfAll(c.Status, c.Operation) {
+		c.Failing = nil
+	}
+}
+
 // Causes returns why requests of one connection were refused: first those that are
-// not over, and of these first the one that was last.
-func Causes(records []Record) []Cause {
+// not over, and of these first the one that was last. The Status is the connection's:
+// it knows of good requests that have no Record.
+func Causes(records []Record, s Status) []Cause {
 	type kind struct {
 		status                  int
 		operation, typ, message string
+		taken                   bool
 	}
-	type work struct{ operation, typ string }
-	found := map[kind]*Cause{}
-	well := map[work]time.Time{} // when it was last answered well; the zero work: whatever it was
+	type refusals struct {
+		Cause
+		of map[subject]time.Time
+	}
+	found := map[kind]*refusals{}
+	all := answers{Status: s, well: map[subject]time.Time{}}
 	for i := range records {
 		r := &records[i]
+		all.add(r)
 		if r.Status < 400 {
-			for _, w := range []work{{}, {r.Operation, r.Type}} {
-				well[w] = later(well[w], r.At)
-			}
 			continue
 		}
-		k := kind{r.Status, r.Operation, r.Type, r.gist()}
+		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken}
 		c := found[k]
 		if c == nil {
-			c = &Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, First: r.At}
+			c = &refusals{of: map[subject]time.Time{}}
+			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, First: r.At}
+			c.Held = r.Status == http.StatusConflict && strings.HasPrefix(r.Detail, heldDetail)
 			found[k] = c
 		}
 		c.Count++
 		if r.At.Before(c.First) {
 			c.First = r.At
 		}
+		c.Last = later(c.Last, r.At)
 		if r.ID > c.Record {
-			c.Record, c.Detail, c.Last = r.ID, r.Detail, later(c.Last, r.At)
+			c.Record, c.Detail = r.ID, r.Detail
 		}
+		of := r.subject()
+		c.of[of] = later(c.of[of], r.At)
 	}
 	var causes []Cause
 	for _, c := range found {
-		like := work{c.Operation, c.Type}
-		switch c.Status {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, clientGone:
-			like = work{}
-		default:
-			if c.Status >= 500 {
-				like = work{}
-			}
-		}
-		c.Over = well[like].After(c.Last)
-		causes = append(causes, *c)
+		all.judge(&c.Cause, c.of)
+		causes = append(causes, c.Cause)
 	}
 	slices.SortFunc(causes, func(a, b Cause) int {
 		if a.Over != b.Over {
@@ -87,6 +203,9 @@ func Causes(records []Record) []Cause {
 	})
 	return causes
 }
+
+// heldDetail is how the detail of what the brake holds begins: see braking.refusal.
+const heldDetail = "held by the application: "
 
 // clientGone is the status of a request whose client did not wait, as in scim.Report.
 const clientGone = 499
@@ -140,7 +259,11 @@ func (c Cause) Advice() string {
 		return "The address that the identity provider was given is not this endpoint's base URL."
 	case c.Status == http.StatusNotFound:
 		return "It is no longer here. Restart provisioning at the identity provider, so that it looks for it anew."
-	case c.Status == http.StatusConflict:
+	case c.Held:
+		return "An administrator of the application must approve it; the identity provider will then try again by itself."
+	case c.Status == http.StatusConflict && !c.Taken:
+		return "The application refuses it as it is now: what it has told the client says why."
+	case c.Taken:
 		return "Another resource has the value. Have the identity provider match by that attribute, or change one of the two."
 	case c.Status == http.StatusTooManyRequests:
 		return "If it is no mistake of the identity provider, raise the limits of the connection."
@@ -186,8 +309,14 @@ func (r *Registry) Diagnose(ctx context.Context, ref Ref) (Diagnosis, error) {
 	if c.Tenant != ref.Tenant {
 		return Diagnosis{}, ErrNotFound
 	}
-	d := Diagnosis{Connection: c, At: stamp(r.now()), Causes: Causes(records)}
+	d := Diagnosis{Connection: c, At: stamp(r.now()), Causes: Causes(records, c.Status)}
+	tokens, err := r.store.Tokens(ctx, ref)
+	if err != nil {
+		return Diagnosis{}, err
+	}
+	came := c.Status.LastSeen
 	for i := range records {
+		came = later(came, records[i].At)
 		if len(records[i].Changes) > 0 {
 			d.Changed++
 			d.LastChange = later(d.LastChange, records[i].At)
@@ -196,41 +325,63 @@ func (r *Registry) Diagnose(ctx context.Context, ref Ref) (Diagnosis, error) {
 	if len(records) > 0 {
 		d.Since = records[len(records)-1].At
 	}
-	d.judge(live)
+	d.judge(live, came, d.unused(tokens))
 	return d, nil
 }
 
-// judge finds the headline.
-func (d *Diagnosis) judge(live bool) {
+// unused returns when a live token was issued that nothing has come with yet, though
+// those before it were refused; or zero.
+func (d *Diagnosis) unused(tokens []Token) time.Time {
+	isDead := func(c Cause) bool { return c.Status == http.StatusUnauthorized && !c.Over }
+	i := slices.IndexFunc(tokens, func(t Token) bool { return t.Live(d.At) }) // the newest
+	if i < 0 || !tokens[i].LastUsed.IsZero() || !slices.ContainsFunc(d.Causes, isDead) {
+		return time.Time{}
+	}
+	if slices.ContainsFunc(d.Causes, func(c Cause) bool { return isDead(c) && c.Last.After(tokens[i].Created) }) {
+		return time.Time{} // the provider does not have it
+	}
+	return tokens[i].Created
+}
+
+// judge finds the headline. It is told whether a token is alive, when the last request
+// came, and what unused returns.
+func (d *Diagnosis) judge(live bool, came, unused time.Time) {
 	s := d.Connection.Status
 	var open *Cause // the most frequent that is not over
+	approved := false
 	for i := range d.Causes {
-		if c := &d.Causes[i]; !c.Over && (open == nil || c.Count > open.Count) {
+		c := &d.Causes[i]
+		if !c.Over && (open == nil || c.Count > open.Count) {
 			open = c
 		}
+		approved = approved || c.Held && c.Over && len(c.Failing) > 0 && s.Approved.After(d.At)
 	}
-	came := later(s.LastSeen, d.LastChange)
 	gone := d.At.Sub(came) > silent
 	switch {
 	case !live && s.LastSeen.IsZero():
 		d.Headline = "Provisioning is off: the connection has no token that is alive."
 	case !live:
-		d.Headline = fmt.Sprintf("Provisioning is off: no token of the connection is alive any more. The last good request came at %s.", inUTC(s.LastSeen))
+		d.Headline = fmt.Sprintf("Provisioning is off: no token of the connection is alive any more. The last request with a good one came at %s.", toMinute(s.LastSeen))
 	case !s.Held.IsZero():
 		d.Headline = fmt.Sprintf("Held by the brake since %s, until somebody approves: %s", inUTC(s.Held), plain.Line(s.HeldReason))
+	case !unused.IsZero():
+		d.Headline = fmt.Sprintf("A new token was issued at %s, and nothing has come with it yet: give it to the identity provider.", inUTC(unused))
 	case open != nil && (d.LastChange.IsZero() || open.First.After(d.LastChange)):
 		d.Headline = fmt.Sprintf("Nothing has been changed since %s: %s", inUTC(open.First), *open)
 	case open != nil && gone:
-		d.Headline = fmt.Sprintf("The identity provider has stopped: nothing has come since %s. Before that: %s", inUTC(came), *open)
+		d.Headline = fmt.Sprintf("The identity provider has stopped: nothing has come since %s. Before that: %s", toMinute(came), *open)
 	case open != nil:
 		d.Headline = fmt.Sprintf("Something is refused: %s", *open)
 	case came.IsZero():
 		d.Headline = "Nothing has come yet."
 	case gone:
-		d.Headline = fmt.Sprintf("The identity provider has stopped, and was refused nothing before: nothing has come since %s. It may be switched off or in quarantine there.", inUTC(came))
+		d.Headline = fmt.Sprintf("The identity provider has stopped, and was refused nothing before: nothing has come since %s. It may be switched off or in quarantine there.", toMinute(came))
+	case approved:
+		d.Well = true
+		d.Headline = fmt.Sprintf("What the brake held is approved until %s: the identity provider will try it again by itself.", inUTC(s.Approved))
 	default:
 		d.Well = true
-		d.Headline = fmt.Sprintf("All is well: the last request came at %s.", inUTC(came))
+		d.Headline = fmt.Sprintf("All is well: the last request came at %s.", toMinute(came))
 	}
 }
 
@@ -260,6 +411,14 @@ func (d Diagnosis) String() string {
 		fmt.Fprintf(&b, "\n  %d × %d %s%s\n", cause.Count, cause.Status, what(cause.Operation, cause.Type), over)
 		fmt.Fprintf(&b, "    %s\n", plain.Line(cause.said()))
 		fmt.Fprintf(&b, "    from %s to %s, the last one is %s\n", inUTC(cause.First), inUTC(cause.Last), cause.Record)
+		if n := len(cause.Failing); n > 0 {
+			const shown = 5
+			more := ""
+			if n > shown {
+				more = fmt.Sprintf(" and %d more", n-shown)
+			}
+			fmt.Fprintf(&b, "    not answered well since: %s%s\n", plain.Line(strings.Join(cause.Failing[:min(n, shown)], ", ")), more)
+		}
 		if advice := cause.Advice(); advice != "" && !cause.Over {
 			fmt.Fprintf(&b, "    %s\n", advice)
 		}
@@ -269,3 +428,6 @@ func (d Diagnosis) String() string {
 
 // inUTC is a time for people.
 func inUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// toMinute is one that is known to the minute.
+func toMinute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -30,9 +30,11 @@ type Record struct {
 	Operation  string `json:",omitzero"` // as in scim.Report
 	Type       string `json:",omitzero"` // the resource type
 	ResourceID string `json:",omitzero"` // empty where it is about none or many
+	Name       string `json:",omitzero"` // of what is to be created: its userName, or else its externalId or displayName, masked as in Body
 
 	Status  int      `json:",omitzero"`
 	Detail  string   `json:",omitzero"` // what the client was told
+	Taken   bool     `json:",omitzero"` // 409 uniqueness: another resource has a value of it
 	Rules   []string `json:",omitzero"` // as in scim.Report
 	Changes []Change `json:",omitzero"`
 

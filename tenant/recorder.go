@@ -3,6 +3,8 @@ package tenant
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -60,7 +62,7 @@ func (n *noted) size() int { return n.Record.size() + len(n.path) + len(n.query)
 
 // size is about how many bytes it takes.
 func (r *Record) size() int {
-	size := 512 + len(r.Source) + len(r.Method) + len(r.Path) + len(r.Type) + len(r.ResourceID) + len(r.Detail) +
+	size := 512 + len(r.Source) + len(r.Method) + len(r.Path) + len(r.Type) + len(r.ResourceID) + len(r.Name) + len(r.Detail) +
 		len(r.ContentType) + len(r.UserAgent) + len(r.IfMatch) + len(r.IfNoneMatch) + len(r.Body)*4/3 // base64 in JSON
 	for _, rule := range r.Rules {
 		size += 16 + len(rule)
@@ -85,6 +87,7 @@ func (r *Registry) dropped(of Ref, n int) noted {
 
 // note keeps what is needed of a request when it is answered.
 func (r *Registry) note(v *scim.Report, began time.Time) noted {
+	took := r.now().Sub(began) // at is cut to milliseconds
 	q := v.Request
 	token := tokenOf(q)
 	cut := func(s string, most int) string { s, _ = cutText(s, token, most); return s }
@@ -98,9 +101,10 @@ func (r *Registry) note(v *scim.Report, began time.Time) noted {
 	n.keep = r.keepsValues(tokenID, v.Principal.Subject)
 	id, at := r.newID()
 	n.Record = Record{
-		ID: id, At: at, Took: at.Sub(began),
+		ID: id, At: at, Took: took,
 		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: cut(r.options.Source(q), mostLine),
 		Method: cut(q.Method, mostLine), Operation: v.Operation, Type: v.Type, ResourceID: cut(v.ID, mostLine),
+		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness),
 		Status: v.Status, Rules: slices.Clone(v.Rules[:min(len(v.Rules), mostNames)]), Masked: !n.keep,
 		ContentType: header("Content-Type"), UserAgent: header("User-Agent"), IfMatch: header("If-Match"), IfNoneMatch: header("If-None-Match"),
 	}
@@ -124,6 +128,23 @@ func (r *Registry) note(v *scim.Report, began time.Time) noted {
 		n.Cut = n.Cut && (len(v.Body) > mostBody || int64(len(v.Body)) < q.ContentLength || len(v.Body) == 0)
 	}
 	return n
+}
+
+// nameIn returns by what the resource is known that a request is to create.
+func nameIn(v *scim.Report) string {
+	if v.Operation != "create" || len(v.Body) > mostBody {
+		return ""
+	}
+	var names struct{ UserName, ExternalID, DisplayName any } // what is no string is none
+	if json.Unmarshal(v.Body, &names) != nil {
+		return ""
+	}
+	for _, name := range []any{names.UserName, names.ExternalID, names.DisplayName} {
+		if text, _ := name.(string); text != "" {
+			return text
+		}
+	}
+	return ""
 }
 
 // tokenOf returns the token of a request, as the Handler finds it.
@@ -191,6 +212,9 @@ func (n *noted) record(key []byte) Record {
 			m.named(known)
 		}
 		rec.Detail = m.line(m.detail(rec.Detail))
+	}
+	if rec.Name != "" {
+		rec.Name = m.line(m.text(rec.Name, place{}.in("userName")))
 	}
 	return rec
 }

@@ -20,8 +20,9 @@ import (
 type logCommand struct {
 	registryFlags
 	Tenant     string `placeholder:"TENANT" help:"Only requests of this tenant's connections."`
-	Connection string `placeholder:"ID" help:"Only those of this connection: its ID, or as much of its end as tells it apart."`
+	Connection string `placeholder:"ID" help:"Only those of this connection: its ID, as much of the end of it as tells it apart, or TENANT/ID."`
 	Refused    bool   `help:"Only those that were refused."`
+	Status     int    `placeholder:"409" help:"Only those that were answered with this: 409 finds what the brake holds."`
 	Resource   string `placeholder:"ID" help:"Only those about this user or group, or that changed it."`
 	Limit      int    `short:"n" default:"50" help:"How many, the newest ones."`
 	Follow     bool   `help:"Go on and show others as they come."`
@@ -39,6 +40,7 @@ Examples:
 
 	usher log -summary                        why did Entra stop?
 	usher log -tenant contoso -refused
+	usher log -tenant contoso -status 409     what does the brake hold?
 	usher log -resource 019ab3f2-7a61-7c3e-9d0b-0c6a8b1f2e4d -json
 	usher log -follow
 `
@@ -49,7 +51,11 @@ func (c *logCommand) Validate() error {
 	switch {
 	case c.Limit < 1 || c.Limit > 10_000:
 		return fmt.Errorf("-n %d: want 1 to 10000", c.Limit)
-	case c.Summary && (c.Follow || c.Refused || c.Resource != ""):
+	case c.Status != 0 && (c.Status < 100 || c.Status > 599):
+		return fmt.Errorf("-status %d: want 100 to 599", c.Status)
+	case c.Follow && c.Resource != "" && c.Tenant == "" && c.Connection == "":
+		return errors.New("-follow of a -resource needs its -tenant or -connection")
+	case c.Summary && (c.Follow || c.Refused || c.Status != 0 || c.Resource != ""):
 		return errors.New("-summary is of all requests of a connection: it goes with -tenant, -connection and -json alone")
 	}
 	return nil
@@ -58,7 +64,7 @@ func (c *logCommand) Validate() error {
 // Run is called by kong.
 func (c *logCommand) Run(console *console) error {
 	return c.with(console, func(r *tenant.Registry) error {
-		list, err := c.connections(console.ctx, r)
+		list, err := c.chosen(console.ctx, r)
 		switch {
 		case err != nil:
 			return err
@@ -69,7 +75,12 @@ func (c *logCommand) Run(console *console) error {
 		if c.Connection != "" {
 			q.Tenant, q.Connection = list[0].Tenant, list[0].ID
 		}
-		records, err := r.Log(console.ctx, q)
+		var records []tenant.Record
+		if q.ResourceID != "" && q.Tenant == "" {
+			records, err = c.anywhere(console.ctx, r, q, list)
+		} else {
+			records, err = c.records(console.ctx, r, q)
+		}
 		if err != nil {
 			return err
 		}
@@ -81,31 +92,67 @@ func (c *logCommand) Run(console *console) error {
 	})
 }
 
-// connections returns those that the flags choose, one at least.
-func (c *logCommand) connections(ctx context.Context, r *tenant.Registry) (chosen []tenant.Connection, err error) {
-	var after tenant.Ref
-	for {
-		page, err := r.Connections(ctx, c.Tenant, after, 500)
+// chosen returns the connections that the flags choose.
+func (c *logCommand) chosen(ctx context.Context, r *tenant.Registry) (list []tenant.Connection, err error) {
+	ofTenant := 0
+	for found, err := range connections(ctx, r, c.Tenant) {
 		if err != nil {
 			return nil, err
 		}
-		for _, found := range page {
-			if strings.HasSuffix(found.ID, c.Connection) {
-				chosen = append(chosen, found)
-			}
+		ofTenant++
+		if strings.HasSuffix(found.Tenant+"/"+found.ID, c.Connection) {
+			list = append(list, found)
 		}
-		if len(page) < 500 {
-			break
-		}
-		after = page[len(page)-1].Ref()
 	}
 	switch {
-	case len(chosen) == 0 && (c.Connection != "" || c.Tenant != ""):
-		return nil, errors.New("there is no such connection; usher tenant list shows all")
-	case len(chosen) > 1 && c.Connection != "":
-		return nil, fmt.Errorf("-connection %s: %d connections end so", c.Connection, len(chosen))
+	case ofTenant == 0 && c.Tenant != "":
+		return nil, noTenant(c.Tenant)
+	case len(list) == 0 && c.Connection != "":
+		return nil, fmt.Errorf("there is no connection %s; usher tenant list shows all", c.Connection)
+	case len(list) > 1 && c.Connection != "":
+		return nil, fmt.Errorf("-connection %s: %d connections end so", c.Connection, len(list))
 	}
-	return chosen, nil
+	return list, nil
+}
+
+// records returns those that a query and -status choose, the newest first.
+func (c *logCommand) records(ctx context.Context, r *tenant.Registry, q tenant.Query) (found []tenant.Record, err error) {
+	most := q.Limit
+	if c.Status != 0 {
+		q.Limit = 500
+	}
+	for {
+		page, err := r.Log(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			if c.wants(&page[i]) && len(found) < most {
+				found = append(found, page[i])
+			}
+		}
+		if len(page) < q.Limit || len(found) == most {
+			return found, nil
+		}
+		q.Before = page[len(page)-1].ID
+	}
+}
+
+// wants reports whether -status chooses a record, which a query cannot.
+func (c *logCommand) wants(r *tenant.Record) bool { return c.Status == 0 || c.Status == r.Status }
+
+// anywhere is records of one resource, whosever it is: a query must name its tenant.
+func (c *logCommand) anywhere(ctx context.Context, r *tenant.Registry, q tenant.Query, list []tenant.Connection) ([]tenant.Record, error) {
+	for _, of := range list {
+		if of.Tenant == q.Tenant {
+			continue // they come in the order of their tenants
+		}
+		q.Tenant = of.Tenant
+		if found, err := c.records(ctx, r, q); err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
 }
 
 func (c *logCommand) summarize(console *console, r *tenant.Registry, list []tenant.Connection) error {
@@ -153,7 +200,7 @@ func (c *logCommand) follow(console *console, r *tenant.Registry, q tenant.Query
 		now, fresh := map[string]bool{}, []tenant.Record{}
 		for _, rec := range slices.Backward(records) {
 			now[rec.ID] = true
-			if !seen[rec.ID] && rec.ID > start {
+			if !seen[rec.ID] && rec.ID > start && c.wants(&rec) {
 				fresh = append(fresh, rec)
 			}
 		}

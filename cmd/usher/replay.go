@@ -36,7 +36,8 @@ func (*replayCommand) Help() string {
 read from the database as they are now; nothing in the database changes. If the
 log keeps no values, those of the copies are masked as the request is, so that what
 was equal is. The exit code is 0 if the answer is the one of then, and 1 if it is
-another.
+another. What the brake held, or the limits or the token let not pass, a copy cannot
+tell: that is for -against.
 
 Examples:
 
@@ -58,7 +59,7 @@ func (c *replayCommand) Validate() error {
 
 // Run is called by kong.
 func (c *replayCommand) Run(console *console) error {
-	return c.withStore(console, func(r *tenant.Registry, store scim.Store) error {
+	return c.withStore(console, false, func(r *tenant.Registry, store scim.Store) error {
 		rec, err := r.Record(console.ctx, "", c.Record)
 		if errors.Is(err, tenant.ErrNotFound) {
 			return fmt.Errorf("the log has no request %s; usher log shows those it has", c.Record)
@@ -108,6 +109,9 @@ func (c *replayCommand) replay(ctx context.Context, r *tenant.Registry, rec *ten
 	if c.Against != "" {
 		return c.send(ctx, rec)
 	}
+	if err := uncopied(rec); err != nil {
+		return nil, err
+	}
 	connection, err := r.Connection(ctx, rec.Connection)
 	if err != nil {
 		return nil, err
@@ -139,6 +143,23 @@ func (c *replayCommand) replay(ctx context.Context, r *tenant.Registry, rec *ten
 	got := &answer{header: http.Header{}}
 	handler.ServeHTTP(got, q)
 	return got, nil
+}
+
+// uncopied reports what refused a request before the users and groups mattered:
+// the copy has none of it, and its answer would say nothing.
+func uncopied(rec *tenant.Record) error {
+	by := ""
+	switch {
+	case rec.Status == http.StatusConflict && strings.HasPrefix(rec.Detail, "held by the application: "):
+		by = "held by the brake"
+	case rec.Status == http.StatusTooManyRequests:
+		by = "refused by the limits"
+	case rec.Status == http.StatusUnauthorized:
+		by = "refused for its token"
+	default:
+		return nil
+	}
+	return fmt.Errorf("the request was %s, which a copy does not have; -against sends it to an endpoint", by)
 }
 
 // send sends the request to another endpoint.

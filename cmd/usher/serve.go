@@ -152,7 +152,7 @@ func (c *serveCommand) serve(console *console, logger *slog.Logger, store *serve
 	if c.Metrics != "" {
 		options.Observer = counted.observer
 	}
-	handler, closeHandler, err := c.handler(logger, store, options)
+	handler, closeHandler, err := c.handler(console.ctx, logger, store, options)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ import (
 
 // databaseFlags say where users and groups are kept.
 type databaseFlags struct {
-	DB   string        `name:"db" default:"usher.db" env:"USHER_DB" placeholder:"FILE|URL" help:"Where users and groups are kept: an SQLite file, which is made if there is none, or postgres://user:password@host/database. Default: usher.db."`
+	DB   string        `name:"db" default:"usher.db" env:"USHER_DB" placeholder:"FILE|URL" help:"Where users and groups are kept: an SQLite file, which usher serve makes if there is none, or postgres://user:password@host/database. Default: usher.db."`
 	Wait time.Duration `placeholder:"DURATION" help:"How long to wait at the start for a database that does not answer. Default: not at all."`
 }
 

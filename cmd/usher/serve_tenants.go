@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,22 +39,22 @@ func (f *tenantFlags) check(token string, of *databaseFlags) error {
 	case !f.Tenants:
 		return nil
 	case token != "":
-		return fmt.Errorf("-token or USHER_TOKEN is for one client: with -tenants each has its own, which usher tenant add makes")
+		return fmt.Errorf("-token or USHER_TOKEN is for one client: with -tenants each has its own, which usher tenant add makes; leave out the flag, and unset USHER_TOKEN")
 	case of.DB == inMemory:
 		return fmt.Errorf("-tenants needs a database, in which usher tenant add makes connections")
 	}
-	_, err := f.tokenKey(of)
+	_, err := f.given(of)
 	return err
 }
 
 // handler returns the Handler, for one client or for all connections, and what
 // closes what it needs.
-func (c *serveCommand) handler(logger *slog.Logger, store *served, o *scim.Options) (h http.Handler, closeIt func() error, err error) {
+func (c *serveCommand) handler(ctx context.Context, logger *slog.Logger, store *served, o *scim.Options) (h http.Handler, closeIt func() error, err error) {
 	if !c.Tenants {
 		h, err := scim.NewHandler(store.store, scim.StaticToken(c.Token, scim.Principal{Subject: "usher serve"}), o)
 		return h, func() error { return nil }, err
 	}
-	key, err := c.tokenKey(&c.databaseFlags)
+	key, err := c.tokenKey(ctx, &c.databaseFlags, store.tenants, true)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +64,7 @@ func (c *serveCommand) handler(logger *slog.Logger, store *served, o *scim.Optio
 	}
 	registry, err := tenant.NewRegistry(store.tenants, options)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, plainInvalid(err)
 	}
 	if o.BaseURL != "" && !strings.Contains(o.BaseURL, "{tenant}") {
 		o.BaseURL = strings.TrimRight(o.BaseURL, "/") + eachTenant

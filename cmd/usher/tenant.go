@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/internal/plain"
 	"github.com/usherkit/scim/tenant"
 )
@@ -35,7 +36,7 @@ type tokenCommand struct {
 
 // connectionArg names a connection on the command line.
 type connectionArg struct {
-	Connection string `arg:"" placeholder:"TENANT[/ID]" help:"The tenant, and if it has several connections the ID of one, or as much of its end as tells them apart."`
+	Connection string `arg:"" help:"The tenant; TENANT/ID if it has several connections; or an ID alone. Of an ID, as much of its end as tells it from others, and 8 characters of it if it is alone."`
 }
 
 // oneConnection is what a command needs that is about one connection.
@@ -55,28 +56,52 @@ func (c *oneConnection) with(console *console, do func(*tenant.Registry, tenant.
 	})
 }
 
+// enoughOfID is how much of the end of an ID stands for it without its tenant: less
+// might be the name of a tenant, misspelt.
+const enoughOfID = 8
+
 // find returns the one that is meant.
 func (a *connectionArg) find(ctx context.Context, r *tenant.Registry) (tenant.Connection, error) {
-	name, id, _ := strings.Cut(a.Connection, "/")
-	list, err := r.Connections(ctx, name, tenant.Ref{}, 1000)
-	if err != nil {
-		return tenant.Connection{}, err
+	name, id, isPair := strings.Cut(a.Connection, "/")
+	if name == "" {
+		return tenant.Connection{}, fmt.Errorf("%q names no tenant; usher tenant list shows all", a.Connection)
 	}
-	var found []tenant.Connection
-	for _, c := range list {
-		if strings.HasSuffix(c.ID, id) && name != "" {
-			found = append(found, c)
-		}
+	found, ofTenant, err := ending(ctx, r, name, id)
+	if err == nil && ofTenant == 0 && !isPair && len(name) >= enoughOfID {
+		found, _, err = ending(ctx, r, "", name)
 	}
 	switch {
-	case len(list) == 0 || name == "":
-		return tenant.Connection{}, fmt.Errorf("no tenant %q has a connection; usher tenant list shows all", name)
+	case err != nil:
+		return tenant.Connection{}, err
+	case len(found) == 0 && ofTenant == 0:
+		return tenant.Connection{}, noTenant(name)
 	case len(found) == 0:
 		return tenant.Connection{}, fmt.Errorf("tenant %s has no connection %s; usher tenant list %[1]s shows those it has", name, id)
+	case len(found) > 1 && ofTenant == 0:
+		return tenant.Connection{}, fmt.Errorf("%d connections end in %s; usher tenant list shows all", len(found), name)
 	case len(found) > 1:
 		return tenant.Connection{}, fmt.Errorf("tenant %s has %d connections: say %[1]s/ID; usher tenant list %[1]s shows them", name, len(found))
 	}
 	return found[0], nil
+}
+
+// ending returns the connections of a tenant, or of all, whose IDs have an end, and
+// of how many.
+func ending(ctx context.Context, r *tenant.Registry, of, end string) (found []tenant.Connection, among int, err error) {
+	for c, err := range connections(ctx, r, of) {
+		if err != nil {
+			return nil, 0, err
+		}
+		among++
+		if strings.HasSuffix(c.ID, end) {
+			found = append(found, c)
+		}
+	}
+	return found, among, nil
+}
+
+func noTenant(name string) error {
+	return fmt.Errorf("no tenant %q has a connection; usher tenant list shows all", name)
 }
 
 // settingsFlags are the settings of a connection. What is not given stays.
@@ -168,7 +193,7 @@ Examples:
 
 // Run is called by kong.
 func (c *tenantAddCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry) error {
+	return c.withStore(console, true, func(r *tenant.Registry, _ scim.Store) error {
 		made := tenant.Connection{Tenant: c.Tenant}
 		c.settingsFlags.apply(&made)
 		made, err := r.Add(console.ctx, made)
@@ -179,9 +204,19 @@ func (c *tenantAddCommand) Run(console *console) error {
 		if err != nil {
 			return err
 		}
+		_, siblings, err := ending(console.ctx, r, made.Tenant, "")
+		if err != nil {
+			return err
+		}
 		base := cmp.Or(strings.TrimRight(c.Public, "/"), "http://localhost:8080")
 		fmt.Fprintf(console.out, "Connection     %s/%s\n\n  Tenant URL     %s\n  Secret Token   %s\n\nThe token is shown this once.\n",
 			made.Tenant, made.ID, base+tenantPath(made.Tenant), secret)
+		if c.Public == "" {
+			fmt.Fprintln(console.out, "The URL is one of this machine: -public gives the address that clients use.")
+		}
+		if siblings > 1 {
+			fmt.Fprintf(console.out, "%s now has %d connections.\n", made.Tenant, siblings)
+		}
 		return nil
 	})
 }
@@ -196,22 +231,15 @@ type tenantListCommand struct {
 func (c *tenantListCommand) Run(console *console) error {
 	return c.with(console, func(r *tenant.Registry) error {
 		table := newTable(console.out, c.JSON, "TENANT", "ID", "NAME", "PROVIDER", "SEEN", "STATE")
-		var after tenant.Ref
-		for {
-			page, err := r.Connections(console.ctx, c.Tenant, after, 500)
+		for found, err := range connections(console.ctx, r, c.Tenant) {
 			if err != nil {
 				return err
 			}
-			for _, found := range page {
-				if err := table.row(found, found.Tenant, found.ID, found.Name, found.Provider, day(found.Status.LastSeen), stateOf(found)); err != nil {
-					return err
-				}
+			if err := table.row(found, found.Tenant, found.ID, found.Name, found.Provider, day(found.Status.LastSeen), stateOf(found)); err != nil {
+				return err
 			}
-			if len(page) < 500 {
-				return table.flush()
-			}
-			after = page[len(page)-1].Ref()
 		}
+		return table.flush()
 	})
 }
 
@@ -233,6 +261,14 @@ func stateOf(c tenant.Connection) string {
 type tenantSetCommand struct {
 	oneConnection
 	settingsFlags
+}
+
+// Validate is called by kong.
+func (c *tenantSetCommand) Validate() error {
+	if c.settingsFlags == (settingsFlags{}) {
+		return errors.New("nothing to set: give the flags of what is to change")
+	}
+	return nil
 }
 
 // Run is called by kong.
@@ -258,6 +294,10 @@ type tenantApproveCommand struct {
 // Run is called by kong.
 func (c *tenantApproveCommand) Run(console *console) error {
 	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
+		b := found.Brake
+		if b.Users == 0 && b.Percent == 0 && b.Members == 0 {
+			return fmt.Errorf("%s/%s has no brake that could hold anything; usher tenant set -hold-users gives it one", found.Tenant, found.ID)
+		}
 		if err := r.Approve(console.ctx, found.Ref(), c.For); err != nil {
 			return err
 		}

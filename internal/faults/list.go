@@ -210,10 +210,10 @@ func All() []Fault {
 			Name: "bulk-stops-at-an-error", Seen: "R-291: without failOnErrors it goes on",
 			Check: []string{"rfc.bulk.failure"},
 			Edits: []Edit{
-				{"bulk.go", "	b.errors++\n", `	b.errors++
-	if planted("bulk-stops-at-an-error") {
-		b.failOnErrors = 1
-	}
+				{"bulk_results.go", "		b.errors++\n", `		b.errors++
+		if planted("bulk-stops-at-an-error") {
+			b.failOnErrors = 1
+		}
 `},
 			},
 		},
@@ -231,8 +231,8 @@ func All() []Fault {
 			Edits: []Edit{
 				{"auth.go", `if subtle.ConstantTimeCompare(sum[:], want[:]) != 1 || token == "" {`, `if !planted("any-token-is-accepted") && (subtle.ConstantTimeCompare(sum[:], want[:]) != 1 || token == "") {`},
 				{"wire.go", `	if token == "" {
-		return Errorf(ErrUnauthorized,`, `	if token == "" && !planted("any-token-is-accepted") {
-		return Errorf(ErrUnauthorized,`},
+		return noToken(nil)`, `	if token == "" && !planted("any-token-is-accepted") {
+		return noToken(nil)`},
 			},
 		},
 		{
@@ -464,8 +464,8 @@ func All() []Fault {
 			return gone, nil
 		}
 `},
-				{"scim.go", "	if h.hooks == nil && req.blind() {\n		return gone,", `	if h.hooks == nil && req.blind() && !planted("second-delete-is-204") && !planted("delete-disables") {
-		return gone,`},
+				{"scim.go", "	if h.hooks == nil && req.blind() && !h.guards(&req.principal) {\n", `	if h.hooks == nil && req.blind() && !h.guards(&req.principal) && !planted("second-delete-is-204") && !planted("delete-disables") {
+`},
 			},
 		},
 		{

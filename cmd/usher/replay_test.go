@@ -1,0 +1,32 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/usherkit/scim/tenant"
+)
+
+func TestUncopied(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int
+		detail string
+		want   string // in the error; empty: none
+	}{
+		{"the brake", 409, "held by the application: more than 1 user", "held by the brake, which a copy does not have"},
+		{"a value that is taken is so in the copy too", 409, "userName is already in use", ""},
+		{"the limits", 429, "", "refused by the limits, which a copy does not have"},
+		{"the token", 401, "", "refused for its token, which a copy does not have"},
+		{"what is wrong is so in the copy too", 400, "", ""},
+		{"a success", 201, "", ""},
+	} {
+		got := ""
+		if err := uncopied(&tenant.Record{Status: tt.status, Detail: tt.detail}); err != nil {
+			got = err.Error()
+		}
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
