@@ -42,6 +42,16 @@ func (b *bulk) log(o *bulkOperation) {
 	req := *b.req
 	req.method = o.method
 	for _, r := range o.untold {
+		if b.req.changes != nil {
+			v := Refused{Method: o.method, Path: o.path, ID: o.id, Status: r.status, Err: r.err, Detail: r.detail}
+			if v.ID == "" && !strings.HasPrefix(o.target, bulkIDPrefix) {
+				v.ID = o.target
+			}
+			if o.typ != nil {
+				v.Type, v.Operation = o.typ.def.Name, operationOn(o.method, o.target)
+			}
+			b.req.refused = append(b.req.refused, v)
+		}
 		b.h.log(&req, b.req.mount+"/"+clip(o.path), r.failure, r.err)
 	}
 	o.untold = nil

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"net/http"
+	"slices"
 )
 
 // An Observer is told of each request to a Handler and of the calls that are made
@@ -56,7 +57,18 @@ type Report struct {
 	Detail string // what the client was told of it
 
 	Rules   []string         // the tolerances that the request needed, by their names in docs/dialects.md
+	Refused []Refused        // the operations of a bulk request that were refused, which is itself answered 200
 	Changes []ResourceChange // what was stored, in a bulk request of many resources and in the order in which it was done
+}
+
+// Refused is an operation of a bulk request that was refused.
+type Refused struct {
+	Method, Path string // as the operation has them
+	Operation    string // as in Report, and so the two that follow, as far as they are known
+	Type, ID     string
+	Status       int
+	Err          error
+	Detail       string
 }
 
 // A ResourceChange is a change of one resource that was stored.
@@ -69,7 +81,10 @@ type ResourceChange struct {
 }
 
 // Observers returns an Observer that tells several, the first one first.
-func Observers(all ...Observer) Observer { return observers(all) }
+// A nil one is left out.
+func Observers(all ...Observer) Observer {
+	return observers(slices.DeleteFunc(slices.Clone(all), func(o Observer) bool { return o == nil }))
+}
 
 type observers []Observer
 

@@ -38,7 +38,7 @@ func (h *Handler) end(x *exchange, r *http.Request) {
 func (h *Handler) report(x *exchange, r *http.Request) *Report {
 	v := &Report{
 		Request: r, Principal: x.principal, Path: x.path, Body: x.body,
-		Status: x.status, Err: x.err, Detail: x.detail, Rules: x.dialect.rules(), Changes: *x.changes,
+		Status: x.status, Err: x.err, Detail: x.detail, Rules: x.dialect.rules(), Changes: *x.changes, Refused: x.refused,
 	}
 	t, id := x.typ, x.id
 	endpoint, rest, _ := strings.Cut(x.path, "/")

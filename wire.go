@@ -39,6 +39,7 @@ type request struct {
 	told      bool              // of the password, when the same body came before
 	work      *int              // what is left of it for this request and others; nil: there are none
 	changes   *[]ResourceChange // what was stored, for the Observer; nil: there is none
+	refused   []Refused         // of a bulk request, likewise
 	dialect   dialect
 }
 
@@ -256,14 +257,38 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	if inQuery && !x.principal.QueryToken && (err == nil || refuses(err)) {
 		return noToken(cmp.Or(err, errQueryToken)) // as if it had not been read
 	}
-	if err == nil && tenant != "" && tenant != x.principal.Tenant { // which the log is told, and not the client
-		err = fmt.Errorf("the token is of tenant %q, the address of %q: %w", x.principal.Tenant, tenant, ErrUnauthorized)
+	// The log is told, and not the client; nor what else is wrong with a token that is
+	// another tenant's.
+	known := err == nil || refuses(err) && x.principal.Subject != ""
+	if known && tenant != "" && tenant != x.principal.Tenant {
+		if x.done != nil {
+			x.done()
+			x.done = nil
+		}
+		err = elsewhere{fmt.Errorf("the token is of tenant %q, the address of %q", x.principal.Tenant, tenant), err}
 	}
 	if _, says := errors.AsType[*Error](err); errors.Is(err, ErrUnauthorized) && !says {
 		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
 	}
 	return err
 }
+
+// elsewhere is the error of a token at another tenant's address: to the client it is
+// no more than ErrUnauthorized, whatever else is wrong.
+type elsewhere struct {
+	where error
+	also  error // nil: it is alive
+}
+
+func (e elsewhere) Error() string {
+	if e.also == nil {
+		return e.where.Error()
+	}
+	return e.where.Error() + ": " + e.also.Error()
+}
+
+// Unwrap implements what errors.Is asks.
+func (e elsewhere) Unwrap() error { return ErrUnauthorized }
 
 // refuses reports whether an error of the validator's is about the client, and not
 // that it could not tell.

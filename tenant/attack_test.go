@@ -35,6 +35,7 @@ type hostile struct {
 	userA      string // ids
 	userB      string
 	dead, gone string // tokens: one that was replaced, and one of a connection that was deleted
+	off        string // and one of tenant c, whose connection is switched off
 }
 
 type countedStore struct {
@@ -83,6 +84,11 @@ func newHostile(t *testing.T) *hostile {
 	x.gone, _, err = x.registry.Issue(t.Context(), third.Ref(), tenant.NewToken{})
 	must(err)
 	must(x.registry.Delete(t.Context(), third.Ref()))
+	fourth, err := x.registry.Add(t.Context(), tenant.Connection{Tenant: "c"})
+	must(err)
+	x.off, _, err = x.registry.Issue(t.Context(), fourth.Ref(), tenant.NewToken{})
+	must(err)
+	must(x.registry.SwitchOff(t.Context(), fourth.Ref()))
 	x.userA, x.userB = x.create("a", x.ofA), x.create("b", x.ofB)
 	return x
 }
@@ -144,6 +150,7 @@ func TestNoToken(t *testing.T) {
 		{"a's token at a's address with a blank", "/scim/a%20/v2/Users?count=1", []string{"Bearer " + x.ofA}},
 		{"a's token at a's address with a NUL", "/scim/a%00/v2/Users?count=1", []string{"Bearer " + x.ofA}},
 		{"a's token at two addresses", "/scim/a%2Fb/v2/Users?count=1", []string{"Bearer " + x.ofA}},
+		{"a token of what is switched off, at another's address", users, []string{"Bearer " + x.off}},
 		{"a token that was replaced", users, []string{"Bearer " + x.dead}},
 		{"a token whose connection is gone", users, []string{"Bearer " + x.gone}},
 		{"a token that is made up", users, []string{"Bearer usher_000000000000_0000000000000000000000000000000000000000000_000000"}},

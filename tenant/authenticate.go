@@ -42,7 +42,7 @@ func (r *Registry) AuthenticateFresh(q *http.Request, token string) (scim.Princi
 func (r *Registry) authenticate(q *http.Request, token string, fresh bool) (scim.Principal, func(), error) {
 	from := source{&r.sources, r.options.Source(q)}
 	e, err := r.find(q.Context(), token, lookup{&from, fresh})
-	if errors.Is(err, scim.ErrUnauthorized) {
+	if errors.Is(err, scim.ErrUnauthorized) && e == nil { // who shows a dead token of his own guesses nothing, and is told that it is dead
 		if wait := from.failed(r.now()); wait > 0 {
 			err = tooManyFailures(wait, err)
 		}
@@ -114,7 +114,7 @@ func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, 
 	case err != nil:
 		return nil, err
 	case e.found == nil:
-		r.hashers[0].is(token, nil) // as long as for one that there is
+		r.isHash(token, nil) // as long as for one that there is
 		return nil, errUnknown
 	case !r.isHash(token, e.hash[:]):
 		return nil, errUnknown

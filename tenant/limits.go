@@ -37,9 +37,9 @@ const patience = time.Second
 // enter reports whether the connection may make a request, and returns what is to
 // be called when it is answered.
 func (s *state) enter(ctx context.Context, now time.Time) (done func(), err error) {
-	turn := s.rate.ReserveN(now, 1)
-	if wait := turn.DelayFrom(now); wait > 0 {
-		turn.CancelAt(now)
+	if !s.rate.AllowN(now, 1) { // which takes nothing then: of reservations that are given back at once, some are lost
+		missing := max(1-s.rate.TokensAt(now), 0)
+		wait := max(time.Duration(missing/float64(s.rate.Limit())*float64(time.Second)), time.Millisecond)
 		return nil, &scim.Error{
 			Kind: scim.ErrTooManyRequests, RetryAfter: wait,
 			Detail: "too many requests of this connection: " + s.limits.withDefaults().text(),

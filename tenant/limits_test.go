@@ -193,3 +193,56 @@ func TestSourcesAreBounded(t *testing.T) {
 		t.Errorf("%d sources are known, want %d at most", n, mostSources)
 	}
 }
+
+// TestRateAfterAFlood: what is refused takes nothing, however much of it comes at
+// once: afterwards the connection has its whole rate.
+func TestRateAfterAFlood(t *testing.T) {
+	c := newClock()
+	r := newRegistry(t, new(Memory), c)
+	_, secret := connect(t, r, "contoso")
+	ask := func() bool {
+		done, err := enter(r, t.Context(), "192.0.2.1:1", secret)
+		if done != nil {
+			done()
+		}
+		return err == nil
+	}
+	for ask() {
+	}
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 2000 {
+				ask()
+			}
+		})
+	}
+	all.Wait()
+	c.advance(time.Second)
+	n := 0
+	for ask() {
+		n++
+	}
+	if n != 50 {
+		t.Errorf("a second after the flood %d requests are granted, want 50", n)
+	}
+}
+
+// TestDeadTokenIsNoGuess: who shows a token that was alive is told that it is dead
+// however often he comes, and nobody else pays for it who has the same address.
+func TestDeadTokenIsNoGuess(t *testing.T) {
+	r := newRegistry(t, new(Memory), newClock())
+	c, secret := connect(t, r, "contoso")
+	if err := r.SwitchOff(t.Context(), c.Ref()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		if _, err := enter(r, t.Context(), "192.0.2.1:1", secret); !errors.Is(err, scim.ErrUnauthorized) {
+			t.Fatalf("request %d: got %v, want ErrUnauthorized", i, err)
+		}
+	}
+	guess, _ := newSecret("usher")
+	if _, err := enter(r, t.Context(), "192.0.2.1:1", guess); !errors.Is(err, scim.ErrUnauthorized) {
+		t.Errorf("a first guess from there: got %v, want ErrUnauthorized", err)
+	}
+}

@@ -22,11 +22,30 @@ var _ scim.Observer = (*Registry)(nil)
 func (r *Registry) BeginRequest(ctx context.Context, _ *http.Request) (context.Context, func(*scim.Report)) {
 	began := r.now()
 	return ctx, func(v *scim.Report) {
-		if v.Principal.Subject == "" || !isRecorded(v) || r.pending.isOneTooMany(Ref{v.Principal.Tenant, v.Principal.Subject}, v.Status) {
+		of := Ref{v.Principal.Tenant, v.Principal.Subject}
+		if of.ID == "" {
 			return
 		}
-		r.pending.add(ctx, r.note(v, began))
+		if isRecorded(v) && !r.pending.isOneTooMany(of, v.Status) {
+			r.pending.add(ctx, r.note(v, began))
+		}
+		for _, o := range v.Refused[:min(len(v.Refused), mostRefused)] {
+			r.pending.add(ctx, r.noteOperation(v, o, began))
+		}
 	}
+}
+
+// noteOperation keeps what is needed of an operation of a bulk request that was
+// refused. It has the Record of a request of its own, but for a body.
+func (r *Registry) noteOperation(v *scim.Report, o scim.Refused, began time.Time) noted {
+	alone := *v
+	alone.Path, alone.Operation, alone.Type, alone.ID = o.Path, o.Operation, o.Type, o.ID
+	alone.Status, alone.Err, alone.Detail = o.Status, o.Err, o.Detail
+	alone.Body, alone.Changes, alone.Rules, alone.Refused = nil, nil, nil, nil
+	n := r.note(&alone, began)
+	n.Method, n.query = o.Method, ""
+	n.Cut = true
+	return n
 }
 
 // BeginCall implements scim.Observer.
@@ -46,6 +65,8 @@ const (
 	mostLine   = 8 << 10 // of a path, a query and each header
 	mostDetail = 4 << 10
 	mostNames  = 1000 // of changes, and of rules
+
+	mostRefused = 100 // operations of one bulk request
 )
 
 // A noted request is a Record to be: what its request must not wait for is not done

@@ -158,8 +158,8 @@ func (c *Connection) check() error {
 			return err
 		}
 	}
-	if strings.ContainsAny(c.Tenant, "/") {
-		return invalid("Tenant has a slash, which no address can have in it")
+	if strings.Contains(c.Tenant, "/") || c.Tenant == "." || c.Tenant == ".." {
+		return invalid("Tenant is %q, which is no segment of an address", c.Tenant)
 	}
 	if c.Types != nil && len(c.Types) == 0 || slices.Contains(c.Types, "") {
 		return invalid("Types names no resource type; nil means all")
