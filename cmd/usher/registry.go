@@ -26,8 +26,9 @@ type registryFlags struct {
 
 // tokenKeyFlag is the key of the hashes of tokens.
 type tokenKeyFlag struct {
-	TokenKey    string `env:"USHER_TOKEN_KEY" placeholder:"KEY" help:"32 random bytes or more, in hex or base64, that key the hashes of tokens: the same one always and for all processes. Default, for SQLite: those in the file usher.db.key beside usher.db, which is made before the first connection."`
-	TokenPrefix string `default:"usher" placeholder:"usher" help:"What tokens begin with: 1 to 20 of a-z and 0-9."`
+	TokenKey    string   `env:"USHER_TOKEN_KEY" placeholder:"KEY" help:"32 random bytes or more, in hex or base64, that key the hashes of tokens: the same one always and for all processes. Default, for SQLite: those in the file usher.db.key beside usher.db, which is made before the first connection."`
+	OldTokenKey []string `env:"USHER_OLD_TOKEN_KEYS" placeholder:"KEY" help:"Keys that were -token-key before, with commas between: tokens from then are known too, until they are replaced."`
+	TokenPrefix string   `default:"usher" placeholder:"usher" help:"What tokens begin with: 1 to 20 of a-z and 0-9."`
 }
 
 // given returns the key on the command line, or nil if it is in a file.
@@ -39,6 +40,18 @@ func (f *tokenKeyFlag) given(of *databaseFlags) ([]byte, error) {
 		return nil, errors.New("-token-key or USHER_TOKEN_KEY is needed with PostgreSQL: 32 bytes such as openssl rand -hex 32 prints, the same ones always")
 	}
 	return nil, nil
+}
+
+// oldKeys returns the keys from before.
+func (f *tokenKeyFlag) oldKeys() (keys [][]byte, err error) {
+	for _, text := range f.OldTokenKey {
+		key, err := decodeKey("-old-token-key", text)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // tokenKey returns the key for a database. A file is made for it if create is set
@@ -139,7 +152,11 @@ func (f *registryFlags) open(ctx context.Context, logger *slog.Logger, create bo
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, closeBelow())
 	}
-	r, err = tenant.NewRegistry(store.Tenants(), &tenant.Options{Key: key, Prefix: f.TokenPrefix, Logger: logger})
+	old, err := f.oldKeys()
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, closeBelow())
+	}
+	r, err = tenant.NewRegistry(store.Tenants(), &tenant.Options{Key: key, OldKeys: old, Prefix: f.TokenPrefix, Logger: logger})
 	if err != nil {
 		return nil, nil, nil, errors.Join(plainInvalid(err), closeBelow())
 	}

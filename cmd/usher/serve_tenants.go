@@ -58,7 +58,11 @@ func (c *serveCommand) handler(ctx context.Context, logger *slog.Logger, store *
 	if err != nil {
 		return nil, nil, err
 	}
-	options := &tenant.Options{Key: key, Prefix: c.TokenPrefix, Logger: logger}
+	old, err := c.oldKeys()
+	if err != nil {
+		return nil, nil, err
+	}
+	options := &tenant.Options{Key: key, OldKeys: old, Prefix: c.TokenPrefix, Logger: logger}
 	if c.ClientAddress != "" {
 		options.Source = func(r *http.Request) string { return lastAddress(r, c.ClientAddress) }
 	}

@@ -118,6 +118,10 @@ type settingsFlags struct {
 	HoldUsers   *int           `placeholder:"N" help:"Hold deactivations and deletions beyond this number within an hour, until somebody approves. 0: never."`
 	HoldPercent *int           `placeholder:"P" help:"The same in percent of all users."`
 	HoldMembers *int           `placeholder:"N" help:"Hold removals of members beyond this number from one group within an hour."`
+	Directory   *string        `placeholder:"ID" help:"For module oauth, Entra's workload identity federation: the directory (tenant) ID …"`
+	Audience    *string        `placeholder:"api://…" help:"… the audience …"`
+	Subject     *string        `placeholder:"ID" help:"… and the subject, as Entra's page Connectivity shows them."`
+	KeysURL     *string        `name:"keys-url" placeholder:"URL" help:"For module oauth, in place of these: the key set of a client that signs its assertions itself."`
 	HoldWindow  *time.Duration `placeholder:"1h" help:"Another time than an hour."`
 }
 
@@ -134,6 +138,10 @@ func (f *settingsFlags) apply(c *tenant.Connection) {
 	set(&c.Brake.Percent, f.HoldPercent)
 	set(&c.Brake.Members, f.HoldMembers)
 	set(&c.Brake.Window, f.HoldWindow)
+	set(&c.Federation.Directory, f.Directory)
+	set(&c.Federation.Audience, f.Audience)
+	set(&c.Federation.Subject, f.Subject)
+	set(&c.Federation.KeysURL, f.KeysURL)
 	if f.UsersOnly != nil {
 		c.Types = nil
 		if *f.UsersOnly {
