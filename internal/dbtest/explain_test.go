@@ -134,7 +134,8 @@ type explained struct {
 	prepared   int // how many statements
 }
 
-func newExplained(t *testing.T, d sqlfilter.Dialect) *explained {
+// openExplained opens a Store whose statements are heard, in a new database.
+func openExplained(t *testing.T, d sqlfilter.Dialect) (*explained, *sqlstore.Store) {
 	t.Helper()
 	e := &explained{dialect: d}
 	var dsn string
@@ -157,13 +158,20 @@ func newExplained(t *testing.T, d sqlfilter.Dialect) *explained {
 		}
 	})
 	e.said = said
+	return e, store
+}
+
+func newExplained(t *testing.T, d sqlfilter.Dialect) *explained {
+	t.Helper()
+	e, store := openExplained(t, d)
 	tokens := scim.TokenValidatorFunc(func(_ context.Context, token string) (scim.Principal, error) {
 		return scim.Principal{Tenant: token}, nil
 	})
-	e.handler, err = scim.NewHandler(store, tokens, &scim.Options{Logger: slog.New(slog.DiscardHandler)})
+	handler, err := scim.NewHandler(store, tokens, &scim.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.handler = handler
 	if d == sqlfilter.PostgreSQL { // nobody else is to gather statistics
 		for _, table := range []string{"scim_resource", "scim_key", "scim_member"} {
 			execute(t, e.DB, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/usherkit/scim/sqlfilter"
-	"github.com/usherkit/scim/sqlstore"
 	"github.com/usherkit/scim/tenant"
 )
 
@@ -130,27 +129,7 @@ func tenantCalls(s tenant.Store, ref tenant.Ref, again int) []tenantCall {
 
 func newExplainedTenants(t *testing.T, d sqlfilter.Dialect) (*explained, tenant.Store) {
 	t.Helper()
-	e := &explained{dialect: d}
-	var dsn string
-	if d == sqlfilter.SQLite {
-		dsn = SQLite(t)
-		e.DB = OpenSQLite(t, dsn)
-	} else {
-		dsn = Postgres(t)
-		e.DB = Open(t, DriverPGX, dsn)
-	}
-	over, said := recorded(e.DB, dsn)
-	t.Cleanup(func() { _ = over.Close() })
-	store, err := sqlstore.Open(t.Context(), over, d, &sqlstore.Options{Migrate: true, Relaxed: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	e.said = said
+	e, store := openExplained(t, d)
 	if d == sqlfilter.PostgreSQL { // nobody else is to gather statistics
 		for _, table := range []string{"scim_connection", "scim_token", "scim_spend", "scim_record"} {
 			execute(t, e.DB, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")

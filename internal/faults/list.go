@@ -221,7 +221,7 @@ func All() []Fault {
 			Name: "no-challenge", Seen: "RFC 7235 §3.1",
 			Check: []string{"rfc.http.auth.challenge"},
 			Edits: []Edit{
-				{"wire.go", "	if v.status == http.StatusUnauthorized {\n", `	if v.status == http.StatusUnauthorized && !planted("no-challenge") {
+				{"failure.go", "	if v.status == http.StatusUnauthorized {\n", `	if v.status == http.StatusUnauthorized && !planted("no-challenge") {
 `},
 			},
 		},
@@ -230,7 +230,7 @@ func All() []Fault {
 			Check: []string{"rfc.http.auth.wrong", "entra.transport.unauthorized", "microsoft.logicapp.credentials"},
 			Edits: []Edit{
 				{"auth.go", `if subtle.ConstantTimeCompare(sum[:], want[:]) != 1 || token == "" {`, `if !planted("any-token-is-accepted") && (subtle.ConstantTimeCompare(sum[:], want[:]) != 1 || token == "") {`},
-				{"wire.go", `	if token == "" {
+				{"authenticate.go", `	if token == "" {
 		return noToken(nil)`, `	if token == "" && !planted("any-token-is-accepted") {
 		return noToken(nil)`},
 			},
@@ -486,14 +486,14 @@ func All() []Fault {
 			Name: "bad-json-is-500", Seen: "a crash on a body",
 			Check: []string{"rfc.errors.syntax", "entra.create.bad-body"},
 			Edits: []Edit{
-				{"wire.go", `	{ErrInvalidSyntax, 400, "invalidSyntax"},`, `	{ErrInvalidSyntax, plantedInt("bad-json-is-500", 400, 500), "invalidSyntax"},`},
+				{"failure.go", `	{ErrInvalidSyntax, 400, "invalidSyntax"},`, `	{ErrInvalidSyntax, plantedInt("bad-json-is-500", 400, 500), "invalidSyntax"},`},
 			},
 		},
 		{
 			Name: "conflict-has-no-scim-type", Seen: "RFC 7644 §3.12, Table 9",
 			Check: []string{"rfc.create.duplicate"},
 			Edits: []Edit{
-				{"wire.go", `	{ErrUniqueness, 409, "uniqueness"},`, `	{ErrUniqueness, 409, map[bool]string{false: "uniqueness"}[planted("conflict-has-no-scim-type")]},`},
+				{"failure.go", `	{ErrUniqueness, 409, "uniqueness"},`, `	{ErrUniqueness, 409, map[bool]string{false: "uniqueness"}[planted("conflict-has-no-scim-type")]},`},
 			},
 		},
 		{
