@@ -10,7 +10,7 @@ import (
 )
 
 // authenticate asks whose token the request bears.
-func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) error {
+func (h *Handler) authenticate(x *exchange, r *http.Request) error {
 	token, inQuery := x.token(r)
 	if token == "" {
 		return noToken(nil)
@@ -24,12 +24,12 @@ func (h *Handler) authenticate(x *exchange, r *http.Request, tenant string) erro
 	// The log is told, and not the client; nor what else is wrong with a token that is
 	// another tenant's.
 	known := err == nil || refuses(err) && x.principal.Subject != ""
-	if known && tenant != "" && tenant != x.principal.Tenant {
+	if known && x.addressed != "" && x.addressed != x.principal.Tenant {
 		if x.done != nil {
 			x.done()
 			x.done = nil
 		}
-		err = elsewhere{fmt.Errorf("the token is of tenant %q, the address of %q", x.principal.Tenant, tenant), err}
+		err = elsewhere{fmt.Errorf("the token is of tenant %q, the address of %q", x.principal.Tenant, x.addressed), err}
 	}
 	if _, says := errors.AsType[*Error](err); errors.Is(err, ErrUnauthorized) && !says {
 		return &Error{Kind: ErrUnauthorized, Detail: "the bearer token is not valid here", Err: err}
@@ -83,7 +83,7 @@ func (x *exchange) token(r *http.Request) (token string, inQuery bool) {
 
 // validate asks the validator, in its richer form if it has that.
 func (h *Handler) validate(x *exchange, r *http.Request, token string) (Principal, error) {
-	return observe(x.ctx, h.options.Observer, Call{Of: callTokens, Method: "ValidateToken"}, func(ctx context.Context) (Principal, error) {
+	return observe(x.ctx, h.options.Observer, Call{Of: CalleeTokens, Method: "ValidateToken"}, func(ctx context.Context) (Principal, error) {
 		a, ok := h.tokens.(Authenticator)
 		if !ok {
 			return h.tokens.ValidateToken(ctx, token)

@@ -25,15 +25,32 @@ type Observer interface {
 
 // A Call is one of the Store, or of the TokenValidator.
 type Call struct {
-	Of     string // store or tokens
+	Of     Callee
 	Method string // Create, Get, List, Update, Delete, InTx; ValidateToken
 	Type   string // the name of the resource type, if it is about one
 }
 
-// The values of Call.Of.
+// A Callee is what is called for a request.
+type Callee string
+
 const (
-	callStore  = "store"
-	callTokens = "tokens"
+	CalleeStore  Callee = "store"
+	CalleeTokens Callee = "tokens" // the TokenValidator
+)
+
+// An Operation is what a request asks for.
+type Operation string
+
+const (
+	OperationCreate    Operation = "create"
+	OperationGet       Operation = "get"
+	OperationList      Operation = "list"
+	OperationSearch    Operation = "search"  // of a type or of all, by POST or by GET of the root
+	OperationReplace   Operation = "replace" // PUT
+	OperationPatch     Operation = "patch"
+	OperationDelete    Operation = "delete"
+	OperationBulk      Operation = "bulk"
+	OperationDiscovery Operation = "discovery" // of what the endpoint can do: its configuration, schemas and types
 )
 
 // A Report is a request and what came of it. It is valid until the function that
@@ -44,7 +61,8 @@ type Report struct {
 	Request *http.Request
 
 	Principal Principal // whose token it is; with Status 401, whose it may have been, if that is known
-	Operation string    // create, get, list, search, replace, patch, delete, bulk, discovery; empty if there is none such
+	Tenant    string    // the one that the address is of, whoever's the token is; empty if it is of none
+	Operation Operation // empty if there is none such
 	Path      string    // below the endpoint, without a slash at its ends: Users/2819c223
 	Type      string    // the name of the resource type, also if it is none of those for the client
 	ID        string    // the resource's, as the path has it; of one that was created, its new one
@@ -63,8 +81,8 @@ type Report struct {
 
 // Refused is an operation of a bulk request that was refused.
 type Refused struct {
-	Method, Path string // as the operation has them
-	Operation    string // as in Report, and so the two that follow, as far as they are known
+	Method, Path string    // as the operation has them
+	Operation    Operation // as in Report, and so the two that follow, as far as they are known
 	Type, ID     string
 	Status       int
 	Err          error

@@ -49,13 +49,13 @@ func (o *watcher) BeginRequest(ctx context.Context, r *http.Request) (context.Co
 }
 
 func (o *watcher) BeginCall(ctx context.Context, c scim.Call) (context.Context, func(error)) {
-	o.write(ctx, "%s", strings.TrimSpace(c.Of+" "+c.Method+" "+c.Type))
+	o.write(ctx, "%s", strings.TrimSpace(fmt.Sprint(c.Of, " ", c.Method, " ", c.Type)))
 	return deeper(ctx), func(err error) { o.write(ctx, "= %s", scim.Outcome(err)) }
 }
 
 // summary is a Report on one line: operation, type, id, status, rules, changes.
 func summary(v *scim.Report) string {
-	line := fmt.Sprintf("%s %s %s %d", or(v.Operation, "-"), or(v.Type, "-"), or(v.ID, "-"), v.Status)
+	line := fmt.Sprintf("%s %s %s %d", or(string(v.Operation), "-"), or(v.Type, "-"), or(v.ID, "-"), v.Status)
 	rules := slices.DeleteFunc(slices.Clone(v.Rules), func(name string) bool { return name == "schemasMissing" }) // as in most bodies of the tests
 	if len(rules) > 0 {
 		line += fmt.Sprint(" ", rules)

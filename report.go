@@ -37,7 +37,7 @@ func (h *Handler) end(x *exchange, r *http.Request) {
 
 func (h *Handler) report(x *exchange, r *http.Request) *Report {
 	v := &Report{
-		Request: r, Principal: x.principal, Path: x.path, Body: x.body,
+		Request: r, Principal: x.principal, Tenant: x.addressed, Path: x.path, Body: x.body,
 		Status: x.status, Err: x.err, Detail: x.detail, Rules: x.dialect.rules(), Changes: *x.changes, Refused: x.refused,
 	}
 	t, id := x.typ, x.id
@@ -50,48 +50,48 @@ func (h *Handler) report(x *exchange, r *http.Request) *Report {
 	case t == nil:
 		v.Operation = operationAt(endpoint)
 	case id == endpointSearch:
-		v.Operation, v.Type = "search", t.def.Name
+		v.Operation, v.Type = OperationSearch, t.def.Name
 	default:
 		v.Operation, v.Type, v.ID = operationOn(x.method, id), t.def.Name, id
 	}
-	if v.Operation == "create" && len(v.Changes) == 1 {
+	if v.Operation == OperationCreate && len(v.Changes) == 1 {
 		v.ID = v.Changes[0].Ref.ID
 	}
 	return v
 }
 
 // operationAt names what is asked for at an endpoint that is of no resource type.
-func operationAt(endpoint string) string {
+func operationAt(endpoint string) Operation {
 	switch endpoint {
 	case endpointConfig, endpointTypes, endpointSchemas:
-		return "discovery"
+		return OperationDiscovery
 	case endpointBulk:
-		return "bulk"
+		return OperationBulk
 	case endpointSearch, "":
-		return "search"
+		return OperationSearch
 	}
 	return ""
 }
 
 // operationOn names what is asked for of a resource, or of a type's endpoint.
-func operationOn(method, id string) string {
+func operationOn(method, id string) Operation {
 	switch {
 	case method == http.MethodPost && id == "":
-		return "create"
+		return OperationCreate
 	case (method == http.MethodGet || method == http.MethodHead) && id == "":
-		return "list"
+		return OperationList
 	case id == "":
 		return ""
 	}
 	switch method {
 	case http.MethodGet, http.MethodHead:
-		return "get"
+		return OperationGet
 	case http.MethodPut:
-		return "replace"
+		return OperationReplace
 	case http.MethodPatch:
-		return "patch"
+		return OperationPatch
 	case http.MethodDelete:
-		return "delete"
+		return OperationDelete
 	}
 	return ""
 }
@@ -172,31 +172,31 @@ type observedStore struct {
 }
 
 func (s *observedStore) Create(ctx context.Context, ref Ref, c Change) (*Updated, error) {
-	return observe(ctx, s.observer, Call{callStore, "Create", ref.Type}, func(ctx context.Context) (*Updated, error) {
+	return observe(ctx, s.observer, Call{CalleeStore, "Create", ref.Type}, func(ctx context.Context) (*Updated, error) {
 		return s.store.Create(ctx, ref, c)
 	})
 }
 
 func (s *observedStore) Get(ctx context.Context, ref Ref, p Projection) (*Resource, error) {
-	return observe(ctx, s.observer, Call{callStore, "Get", ref.Type}, func(ctx context.Context) (*Resource, error) {
+	return observe(ctx, s.observer, Call{CalleeStore, "Get", ref.Type}, func(ctx context.Context) (*Resource, error) {
 		return s.store.Get(ctx, ref, p)
 	})
 }
 
 func (s *observedStore) List(ctx context.Context, q Query) (*Page, error) {
-	return observe(ctx, s.observer, Call{callStore, "List", q.Type}, func(ctx context.Context) (*Page, error) {
+	return observe(ctx, s.observer, Call{CalleeStore, "List", q.Type}, func(ctx context.Context) (*Page, error) {
 		return s.store.List(ctx, q)
 	})
 }
 
 func (s *observedStore) Update(ctx context.Context, ref Ref, c Change) (*Updated, error) {
-	return observe(ctx, s.observer, Call{callStore, "Update", ref.Type}, func(ctx context.Context) (*Updated, error) {
+	return observe(ctx, s.observer, Call{CalleeStore, "Update", ref.Type}, func(ctx context.Context) (*Updated, error) {
 		return s.store.Update(ctx, ref, c)
 	})
 }
 
 func (s *observedStore) Delete(ctx context.Context, ref Ref, version string) error {
-	_, err := observe(ctx, s.observer, Call{callStore, "Delete", ref.Type}, func(ctx context.Context) (struct{}, error) {
+	_, err := observe(ctx, s.observer, Call{CalleeStore, "Delete", ref.Type}, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.store.Delete(ctx, ref, version)
 	})
 	return err
@@ -208,7 +208,7 @@ type observedTransactor struct {
 }
 
 func (s *observedTransactor) InTx(ctx context.Context, fn func(ctx context.Context, tx Store) error) error {
-	_, err := observe(ctx, s.observer, Call{callStore, "InTx", ""}, func(ctx context.Context) (struct{}, error) {
+	_, err := observe(ctx, s.observer, Call{CalleeStore, "InTx", ""}, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.in.InTx(ctx, func(ctx context.Context, tx Store) error { return fn(ctx, observedBy(s.observer, tx)) })
 	})
 	return err

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -60,6 +61,7 @@ type exchange struct {
 	status int
 	begun  bool // the header is sent
 
+	addressed string // the tenant that the address is of
 	tokenSent bool
 	done      func() // of the Authenticator
 	observed
@@ -111,14 +113,14 @@ func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 	if x.method == http.MethodConnect { // for which a ServeMux has no values of its wildcards
 		return response{}, Errorf(ErrNotImplemented, "CONNECT is not supported")
 	}
-	tenant := h.mount(x, r)
-	if err := h.authenticate(x, r, tenant); err != nil {
+	h.mount(x, r)
+	if err := h.authenticate(x, r); err != nil {
 		if !h.public(x) || !refuses(err) {
 			return response{}, err
 		}
 		x.principal = Principal{}
 	}
-	h.locate(x, r, tenant)
+	h.locate(x, r)
 	if v := x.mount[strings.LastIndexByte(x.mount, '/')+1:]; isVersion(v) && v != "v2" && !strings.Contains(r.Pattern, v) {
 		return response{}, Errorf(ErrInvalidVersion, "version %s of the protocol is not supported, only v2", clip(v))
 	}
@@ -145,18 +147,17 @@ func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 }
 
 // mount finds where the Handler is mounted, and with it the path below it and
-// the tenant in the path, if one is named there.
-func (h *Handler) mount(x *exchange, r *http.Request) (tenant string) {
+// the tenant that the address is of, if it is of one.
+func (h *Handler) mount(x *exchange, r *http.Request) {
 	x.slash = r.URL.RawPath != "" && strings.Contains(strings.ToLower(r.URL.RawPath), "%2f")
 	x.mount = r.URL.Path[:h.mountEnd(r.Pattern, r.URL.Path)]
 	x.path = strings.Trim(r.URL.Path[len(x.mount):], "/")
 	if r.Pattern != "" {
-		tenant = r.PathValue("tenant")
+		x.addressed = r.PathValue("tenant")
 	}
-	if tenant == "" && h.options.Tenant != nil {
-		tenant = h.options.Tenant(r)
+	if x.addressed == "" && h.options.Tenant != nil {
+		x.addressed = h.options.Tenant(r)
 	}
-	return tenant
 }
 
 // isVersion reports whether a segment above the endpoints asks for a version of
@@ -168,10 +169,8 @@ func isVersion(segment string) bool {
 
 // locate finds the endpoint's URL: what the application says, or else what the
 // client asked for.
-func (h *Handler) locate(x *exchange, r *http.Request, tenant string) {
-	if tenant == "" {
-		tenant = x.principal.Tenant
-	}
+func (h *Handler) locate(x *exchange, r *http.Request) {
+	tenant := cmp.Or(x.addressed, x.principal.Tenant)
 	if h.options.BaseURL != "" && (tenant != "" || !strings.Contains(h.options.BaseURL, "{tenant}")) {
 		x.base = append(x.base[:0], strings.ReplaceAll(h.options.BaseURL, "{tenant}", url.PathEscape(tenant))...)
 		return

@@ -145,7 +145,7 @@ func (o *Observer) BeginRequest(ctx context.Context, r *http.Request) (context.C
 			return
 		}
 		took := time.Since(start)
-		of := answered{of, route(v), v.Status, v.Operation, v.Type}
+		of := answered{of, route(v), v.Status, string(v.Operation), v.Type}
 		if measured {
 			o.requests.Record(ctx, took.Seconds(), o.answered.of(of)...)
 		}
@@ -168,13 +168,13 @@ func (o *Observer) BeginRequest(ctx context.Context, r *http.Request) (context.C
 func (o *Observer) BeginCall(ctx context.Context, c scim.Call) (context.Context, func(error)) {
 	start := time.Now()
 	called := "Store." + c.Method
-	if c.Of == "tokens" {
+	if c.Of == scim.CalleeTokens {
 		called = "TokenValidator." + c.Method
 	}
 	ctx, span := o.tracer.Start(ctx, called)
 	return ctx, func(err error) {
 		outcome := scim.Outcome(err)
-		if c.Of == "store" && o.calls.Enabled(ctx) {
+		if c.Of == scim.CalleeStore && o.calls.Enabled(ctx) {
 			o.calls.Record(ctx, time.Since(start).Seconds(), o.called.of(call{c.Method, outcome})...)
 		}
 		if span.IsRecording() {

@@ -132,7 +132,7 @@ func (o *Observer) BeginRequest(ctx context.Context, _ *http.Request) (context.C
 	return ctx, func(v *scim.Report) {
 		o.running.Dec()
 		status := strconv.Itoa(v.Status)
-		o.requests.WithLabelValues(or(v.Operation), or(v.Type), status).Observe(time.Since(start).Seconds())
+		o.requests.WithLabelValues(or(string(v.Operation)), or(v.Type), status).Observe(time.Since(start).Seconds())
 		for _, rule := range v.Rules {
 			o.rules.WithLabelValues(rule).Inc()
 		}
@@ -184,7 +184,7 @@ func (o *Observer) BeginCall(ctx context.Context, c scim.Call) (context.Context,
 	start := time.Now()
 	return ctx, func(err error) {
 		took, outcome := time.Since(start).Seconds(), scim.Outcome(err)
-		if c.Of == "tokens" {
+		if c.Of == scim.CalleeTokens {
 			o.tokens.WithLabelValues(outcome).Observe(took)
 		} else {
 			o.calls.WithLabelValues(c.Method, outcome).Observe(took)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/tenant"
 )
 
@@ -22,14 +23,15 @@ func TestRefusedOperations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]tenant.Record{}
+	found := map[scim.Operation]tenant.Record{}
 	for _, r := range records {
 		found[r.Operation] = r
 	}
 	for _, want := range []struct {
-		operation, method, path, id string
-		status                      int
-		taken                       bool
+		operation        scim.Operation
+		method, path, id string
+		status           int
+		taken            bool
 	}{
 		{"create", "POST", "Users", "", 409, true},
 		{"delete", "DELETE", "Users/" + x.userB, x.userB, 404, false},

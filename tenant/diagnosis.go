@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/internal/plain"
 )
 
@@ -17,7 +18,7 @@ import (
 // the same answer to the same operation, whatever resource it was about.
 type Cause struct {
 	Status    int
-	Operation string // as in Record
+	Operation scim.Operation
 	Type      string
 	Detail    string // what the client was told the last time
 	Taken     bool   // as in Record
@@ -49,11 +50,14 @@ const (
 
 // A subject is what a request is about: a resource, one that is to be created, or
 // else what it does.
-type subject struct{ operation, typ, id, name string }
+type subject struct {
+	operation     scim.Operation
+	typ, id, name string
+}
 
 func (r *Record) subject() subject {
 	switch {
-	case r.Operation == "create":
+	case r.Operation == scim.OperationCreate:
 		return subject{operation: r.Operation, typ: r.Type, name: strings.ToLower(r.Name)}
 	case r.ResourceID != "":
 		return subject{typ: r.Type, id: r.ResourceID}
@@ -62,9 +66,9 @@ func (r *Record) subject() subject {
 }
 
 // isRead reports whether what is answered well has no Record.
-func isRead(operation string) bool {
+func isRead(operation scim.Operation) bool {
 	switch operation {
-	case "create", "replace", "patch", "delete", "bulk":
+	case scim.OperationCreate, scim.OperationReplace, scim.OperationPatch, scim.OperationDelete, scim.OperationBulk:
 		return false
 	}
 	return true
@@ -72,7 +76,7 @@ func isRead(operation string) bool {
 
 // isOfAll reports whether a refusal says nothing of its request, so that any other
 // that is not refused so ends it. A 403, 500 or 501 may be about a resource.
-func isOfAll(status int, operation string) bool {
+func isOfAll(status int, operation scim.Operation) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusTooManyRequests, clientGone:
 		return true
@@ -104,13 +108,13 @@ func (a *answers) add(r *Record) {
 		return
 	}
 	note := func(s subject) { a.well[s] = later(a.well[s], r.At) }
-	if r.Operation != "create" || r.Name != "" {
+	if r.Operation != scim.OperationCreate || r.Name != "" {
 		note(r.subject())
 	}
 	if r.ResourceID != "" {
 		note(subject{typ: r.Type, id: r.ResourceID})
 	}
-	if r.Operation == "bulk" {
+	if r.Operation == scim.OperationBulk {
 		for _, c := range r.Changes {
 			note(subject{typ: c.Type, id: c.ID})
 		}
@@ -152,9 +156,10 @@ func (a *answers) judge(c *Cause, refused map[subject]time.Time) {
 // it knows of good requests that have no Record.
 func Causes(records []Record, s Status) []Cause {
 	type kind struct {
-		status                  int
-		operation, typ, message string
-		taken                   bool
+		status       int
+		operation    scim.Operation
+		typ, message string
+		taken        bool
 	}
 	type refusals struct {
 		Cause
@@ -246,8 +251,8 @@ func (c Cause) String() string {
 func (c Cause) said() string { return cmp.Or(c.Detail, http.StatusText(c.Status)) }
 
 // what names a kind of request.
-func what(operation, typ string) string {
-	return strings.TrimSpace(cmp.Or(operation, "request to no endpoint") + " " + typ)
+func what(operation scim.Operation, typ string) string {
+	return strings.TrimSpace(cmp.Or(string(operation), "request to no endpoint") + " " + typ)
 }
 
 // Advice says what can be done about it, or nothing where the detail says all.

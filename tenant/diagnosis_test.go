@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/tenant"
 )
 
@@ -20,10 +21,10 @@ func TestCauses(t *testing.T) {
 		r.ID, r.At, r.Masked = fmt.Sprintf("%04d", minute*100+n), start.Add(time.Duration(minute)*time.Minute), true
 		return r
 	}
-	refused := func(status int, operation, detail string) tenant.Record {
+	refused := func(status int, operation scim.Operation, detail string) tenant.Record {
 		return tenant.Record{Status: status, Operation: operation, Type: "User", Detail: detail}
 	}
-	well := func(operation string) tenant.Record {
+	well := func(operation scim.Operation) tenant.Record {
 		return tenant.Record{Status: 200, Operation: operation, Type: "User", Changes: []tenant.Change{{}}}
 	}
 	of := func(id string, r tenant.Record) tenant.Record { r.ResourceID = id; return r }

@@ -25,12 +25,12 @@ type Record struct {
 	TokenID    string `json:",omitzero"` // empty for a token of another kind
 	Source     string `json:",omitzero"` // the address it came from, as Options.Source has it
 
-	Method     string `json:",omitzero"`
-	Path       string `json:",omitzero"` // below the endpoint, and its query, as people read it: Users?filter=userName eq "masked…"; about 8 KiB of it, and an ellipsis
-	Operation  string `json:",omitzero"` // as in scim.Report
-	Type       string `json:",omitzero"` // the resource type
-	ResourceID string `json:",omitzero"` // empty where it is about none or many
-	Name       string `json:",omitzero"` // of what is to be created: its userName, or else its externalId or displayName, masked as in Body
+	Method     string         `json:",omitzero"`
+	Path       string         `json:",omitzero"` // below the endpoint, and its query, as people read it: Users?filter=userName eq "masked…"; about 8 KiB of it, and an ellipsis
+	Operation  scim.Operation `json:",omitzero"` // as in scim.Report
+	Type       string         `json:",omitzero"` // the resource type
+	ResourceID string         `json:",omitzero"` // empty where it is about none or many
+	Name       string         `json:",omitzero"` // of what is to be created: its userName, or else its externalId or displayName, masked as in Body
 
 	Status  int      `json:",omitzero"`
 	Detail  string   `json:",omitzero"` // what the client was told

@@ -56,7 +56,7 @@ func (r *Registry) BeginCall(ctx context.Context, _ scim.Call) (context.Context,
 // isRecorded reports whether there is a Record of a request. A GET of one resource
 // that is not there asks whether it is, and was told.
 func isRecorded(v *scim.Report) bool {
-	return len(v.Changes) > 0 || v.Status >= 400 && !(v.Status == http.StatusNotFound && v.Operation == "get")
+	return len(v.Changes) > 0 || v.Status >= 400 && !(v.Status == http.StatusNotFound && v.Operation == scim.OperationGet)
 }
 
 // How much is kept of a request, in bytes.
@@ -153,7 +153,7 @@ func (r *Registry) note(v *scim.Report, began time.Time) noted {
 
 // nameIn returns by what the resource is known that a request is to create.
 func nameIn(v *scim.Report) string {
-	if v.Operation != "create" || len(v.Body) > mostBody {
+	if v.Operation != scim.OperationCreate || len(v.Body) > mostBody {
 		return ""
 	}
 	var names struct{ UserName, ExternalID, DisplayName any } // what is no string is none
@@ -226,7 +226,7 @@ func (n *noted) record(key []byte) Record {
 		rec.Path += "…"
 	}
 	if len(rec.Body) > 0 {
-		rec.Body = m.body(rec.Body, rec.Operation == "search", rec.Cut)
+		rec.Body = m.body(rec.Body, rec.Operation == scim.OperationSearch, rec.Cut)
 	}
 	if rec.Detail != "" {
 		for _, known := range []string{rec.Method, rec.Type, rec.ContentType} {

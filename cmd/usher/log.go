@@ -302,7 +302,7 @@ type loggedChange struct {
 func recordJSON(r *tenant.Record) *loggedRecord {
 	v := &loggedRecord{
 		ID: r.ID, At: r.At, Took: r.Took.Seconds(), Tenant: r.Connection.Tenant, Connection: r.Connection.ID, TokenID: r.TokenID,
-		Source: r.Source, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path, Operation: r.Operation, Type: r.Type, ResourceID: r.ResourceID,
+		Source: r.Source, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path, Operation: string(r.Operation), Type: r.Type, ResourceID: r.ResourceID,
 		Status: r.Status, Detail: r.Detail, Rules: r.Rules, ContentType: r.ContentType, IfMatch: r.IfMatch, IfNoneMatch: r.IfNoneMatch,
 		Masked: r.Masked, Cut: r.Cut,
 	}
