@@ -97,8 +97,8 @@ func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, 
 		return r.findOther(ctx, token, how)
 	}
 	if e, _ := r.cache.get(id); how.fresh && e != nil && e.found != nil { // a hash is for ever, and so is an end
-		if !r.isHash(token, e.hash[:]) {
-			return nil, errUnknown
+		if err := r.compare(token, e); err != nil {
+			return nil, err
 		}
 		how.fresh = e.alive(r.now())
 	}
@@ -114,10 +114,13 @@ func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, 
 	case err != nil:
 		return nil, err
 	case e.found == nil:
-		r.isHash(token, nil) // as long as for one that there is
+		r.hashers[0].is(token, &e.hash) // as long as for one that there is
 		return nil, errUnknown
-	case !r.isHash(token, e.hash[:]):
-		return nil, errUnknown
+	}
+	if err := r.compare(token, e); err != nil {
+		return nil, err
+	}
+	switch {
 	case e.alive(r.now()):
 		return e, nil
 	case e.live:
@@ -126,13 +129,23 @@ func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, 
 	return e, errOff()
 }
 
-func (r *Registry) isHash(token string, hash []byte) bool {
+// compare reports errUnknown if what is known by a token's id is not of the token; or
+// ErrUnavailable if that cannot be told: a client that is refused for its token stops,
+// and it is not the client's fault.
+func (r *Registry) compare(token string, e *entry) error {
 	for _, h := range r.hashers {
-		if h.is(token, hash) {
-			return true
+		switch {
+		case !h.made(&e.hash):
+		case h.is(token, &e.hash):
+			return nil
+		default:
+			return errUnknown
 		}
 	}
-	return false
+	return &scim.Error{
+		Kind: scim.ErrUnavailable, RetryAfter: time.Minute,
+		Err: fmt.Errorf("token %s was hashed with a key that is not Options.Key, nor among Options.OldKeys", e.tokenID),
+	}
 }
 
 // findOther asks Others whose token it is, wherever it comes from: it reads nothing

@@ -282,10 +282,14 @@ func (b *braking) hold(ctx context.Context, format string, args ...any) error {
 // which Entra and Okta take for the failure of one object and try again: 403 stops
 // Entra's whole job, as a token does that may do nothing.
 func (b *braking) refusal() error {
-	return scim.Errorf(scim.ErrConflict,
-		"held by the application: %s. Since %s such changes of this connection are refused, and all others go on. This request has changed nothing. An administrator of the application must approve it in the settings of the connection; the identity provider will then try again by itself",
+	detail := fmt.Sprintf("held by the application: %s. Since %s such changes of this connection are refused, and all others go on. This request has changed nothing. An administrator of the application must approve it in the settings of the connection; the identity provider will then try again by itself",
 		b.of.Status.HeldReason, b.of.Status.Held.UTC().Format("2006-01-02 15:04 UTC"))
+	return &scim.Error{Kind: scim.ErrConflict, Detail: detail, Err: ErrHeld}
 }
+
+// ErrHeld is why a request was refused that the brake holds. The client is told 409,
+// and until when.
+var ErrHeld = errors.New("tenant: held by the brake")
 
 func (b Brake) window() time.Duration {
 	if b.Window == 0 {

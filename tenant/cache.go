@@ -2,7 +2,6 @@ package tenant
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -17,10 +16,10 @@ type entry struct {
 	// What each request needs lies together: among a hundred thousand, what is
 	// somewhere else is in no cache of the processor.
 	read      time.Time
-	hash      [sha256.Size]byte // of the token
-	ends      time.Time         // the token
-	revoked   bool              // likewise
-	tokenID   string            // empty for a connection
+	hash      [hashLength]byte // of the token
+	ends      time.Time        // the token
+	revoked   bool             // likewise
+	tokenID   string           // empty for a connection
 	principal scim.Principal
 
 	found *Connection

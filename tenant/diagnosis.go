@@ -159,7 +159,7 @@ func Causes(records []Record, s Status) []Cause {
 		status       int
 		operation    scim.Operation
 		typ, message string
-		taken        bool
+		taken, held  bool
 	}
 	type refusals struct {
 		Cause
@@ -173,12 +173,11 @@ func Causes(records []Record, s Status) []Cause {
 		if r.Status < 400 {
 			continue
 		}
-		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken}
+		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken, r.Held}
 		c := found[k]
 		if c == nil {
 			c = &refusals{of: map[subject]time.Time{}}
-			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, First: r.At}
-			c.Held = r.Status == http.StatusConflict && strings.HasPrefix(r.Detail, heldDetail)
+			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, Held: r.Held, First: r.At}
 			found[k] = c
 		}
 		c.Count++
@@ -208,9 +207,6 @@ func Causes(records []Record, s Status) []Cause {
 	})
 	return causes
 }
-
-// heldDetail is how the detail of what the brake holds begins: see braking.refusal.
-const heldDetail = "held by the application: "
 
 // clientGone is the status of a request whose client did not wait, as in scim.Report.
 const clientGone = 499
@@ -370,7 +366,7 @@ func (d *Diagnosis) judge(live bool, came, unused time.Time) {
 	case !s.Held.IsZero():
 		d.Headline = fmt.Sprintf("Held by the brake since %s, until somebody approves: %s", inUTC(s.Held), plain.Line(s.HeldReason))
 	case !unused.IsZero():
-		d.Headline = fmt.Sprintf("A new token was issued at %s, and nothing has come with it yet: give it to the identity provider.", inUTC(unused))
+		d.Headline = fmt.Sprintf("A new token was issued at %s, and nothing has come with it yet: give it to the identity provider.%s", inUTC(unused), d.unknown(unused))
 	case open != nil && (d.LastChange.IsZero() || open.First.After(d.LastChange)):
 		d.Headline = fmt.Sprintf("Nothing has been changed since %s: %s", inUTC(open.First), *open)
 	case open != nil && gone:
@@ -378,7 +374,9 @@ func (d *Diagnosis) judge(live bool, came, unused time.Time) {
 	case open != nil:
 		d.Headline = fmt.Sprintf("Something is refused: %s", *open)
 	case came.IsZero():
-		d.Headline = "Nothing has come yet."
+		d.Headline = "Nothing has come yet." + d.unknown(d.Connection.Created)
+	case gone && d.unknown(came) != "":
+		d.Headline = fmt.Sprintf("Nothing has come with a token of the connection since %s.%s", toMinute(came), d.unknown(came))
 	case gone:
 		d.Headline = fmt.Sprintf("The identity provider has stopped, and was refused nothing before: nothing has come since %s. It may be switched off or in quarantine there.", toMinute(came))
 	case approved:
@@ -388,6 +386,16 @@ func (d *Diagnosis) judge(live bool, came, unused time.Time) {
 		d.Well = true
 		d.Headline = fmt.Sprintf("All is well: the last request came at %s.", toMinute(came))
 	}
+}
+
+// unknown says that somebody came with a wrong token, if that was not before the
+// minute of a time.
+func (d *Diagnosis) unknown(than time.Time) string {
+	last := d.Connection.Status.LastUnknown
+	if last.IsZero() || last.Before(than.Truncate(time.Minute)) {
+		return ""
+	}
+	return fmt.Sprintf(" But with a token that is none of this tenant's somebody came at %s: the identity provider may have a wrong one, or not all of it.", toMinute(last))
 }
 
 // String is all of it, for people.

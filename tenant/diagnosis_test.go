@@ -24,6 +24,11 @@ func TestCauses(t *testing.T) {
 	refused := func(status int, operation scim.Operation, detail string) tenant.Record {
 		return tenant.Record{Status: status, Operation: operation, Type: "User", Detail: detail}
 	}
+	held := func(detail string) tenant.Record {
+		r := refused(409, "delete", detail)
+		r.Held = true
+		return r
+	}
 	well := func(operation scim.Operation) tenant.Record {
 		return tenant.Record{Status: 200, Operation: operation, Type: "User", Changes: []tenant.Change{{}}}
 	}
@@ -124,7 +129,7 @@ func TestCauses(t *testing.T) {
 		},
 		{
 			name: "held", reason: "until an approval that is later",
-			records: []tenant.Record{at(0, of("1", refused(409, "delete", "held by the application: many"))), at(1, of("2", refused(409, "delete", "held by the application: more")))},
+			records: []tenant.Record{at(0, of("1", held("held by the application: many"))), at(1, of("2", held("held by the application: more")))},
 			want:    []string{"delete User answered 409 once, at 2026-11-20 12:01:00 UTC: held by the application: more; failing: 2", "over: delete User answered 409 once, at 2026-11-20 12:00:00 UTC: held by the application: many; failing: 1"},
 			status:  tenant.Status{Held: start.Add(time.Minute), Approved: start.Add(time.Second)},
 		},
@@ -302,7 +307,7 @@ func TestTaken(t *testing.T) {
 	x := newRecorded(t, nil)
 	x.send("POST", "Users", userBody("ada@example.com", ""))
 	x.send("POST", "Users", userBody("ADA@example.com", ""))
-	records := x.log(tenant.Query{})
+	records := x.log(tenant.Query{AllTenants: true})
 	if len(records) != 2 {
 		t.Fatalf("got %d records, want 2", len(records))
 	}
@@ -320,7 +325,7 @@ func TestTook(t *testing.T) {
 	x := newRecorded(t, nil)
 	x.later(999 * time.Microsecond)
 	x.send("POST", "Users", userBody("ada", ""))
-	if took := x.log(tenant.Query{})[0].Took; took != 0 {
+	if took := x.log(tenant.Query{AllTenants: true})[0].Took; took != 0 {
 		t.Errorf("it took %v by a clock that stands, want 0", took)
 	}
 }

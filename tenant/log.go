@@ -33,6 +33,7 @@ type Record struct {
 	Name       string         `json:",omitzero"` // of what is to be created: its userName, or else its externalId or displayName, masked as in Body
 
 	Status  int      `json:",omitzero"`
+	Held    bool     `json:",omitzero"` // the brake held it: ErrHeld
 	Detail  string   `json:",omitzero"` // what the client was told
 	Taken   bool     `json:",omitzero"` // 409 uniqueness: another resource has a value of it
 	Rules   []string `json:",omitzero"` // as in scim.Report
@@ -60,9 +61,10 @@ type Change struct {
 
 // A Query asks for Records.
 type Query struct {
-	Tenant     string // empty: of all
-	Connection string // its ID; empty: all of the tenant
-	ResourceID string // of a resource that they are about or that they changed, of the Tenant or Connection; empty: of any, or of none
+	Tenant     string // whose
+	AllTenants bool   // everybody's, for the operator of the application, in place of one Tenant's
+	Connection string // its ID; empty: all of the tenant's
+	ResourceID string // of a resource that they are about or that they changed, of one Tenant or Connection; empty: of any, or of none
 	Refused    bool   // those that were refused alone
 	Before     string // the ID of a Record: those before it; empty: the newest
 	Limit      int    // 0: 100
@@ -72,13 +74,13 @@ type Query struct {
 const mostLimit = 10_000
 
 // Log returns Records, the newest first: of the tenant that the query names, whose
-// admin may ask for it, or of all if it names none. What this process has answered
+// admin may ask for it, or of all. What this process has answered
 // before is among them; what others have, a second later. Of requests that were
 // refused 401 or 429 there are five in a second at most. If there are more of a
 // connection than can be written, one of status 503 says how many were not.
 func (r *Registry) Log(ctx context.Context, q Query) ([]Record, error) {
-	if q.Limit < 0 || q.Limit > mostLimit {
-		return nil, invalid("Query.Limit is %d; want 0 to %d", q.Limit, mostLimit)
+	if err := q.check(); err != nil {
+		return nil, err
 	}
 	if err := r.pending.write(ctx); err != nil {
 		return nil, err
@@ -86,14 +88,40 @@ func (r *Registry) Log(ctx context.Context, q Query) ([]Record, error) {
 	return r.store.Records(ctx, q)
 }
 
-// Record returns the Record with an ID, of a tenant or, if that is empty, of any; or
-// ErrNotFound.
+// check reports what cannot be asked. Who forgets to name a tenant must not be shown
+// everybody's.
+func (q *Query) check() error {
+	switch {
+	case q.Tenant == "" && !q.AllTenants:
+		return invalid("Query names no Tenant, and does not ask for AllTenants")
+	case q.Tenant != "" && q.AllTenants:
+		return invalid("Query asks for AllTenants, and names a Tenant")
+	case q.Limit < 0 || q.Limit > mostLimit:
+		return invalid("Query.Limit is %d; want 0 to %d", q.Limit, mostLimit)
+	}
+	return nil
+}
+
+// Record returns the Record with an ID of a tenant, or ErrNotFound.
 func (r *Registry) Record(ctx context.Context, tenant, id string) (Record, error) {
+	return r.record(ctx, Query{Tenant: tenant}, id)
+}
+
+// AnyRecord returns the Record with an ID of whatever tenant, for the operator of the
+// application; or ErrNotFound.
+func (r *Registry) AnyRecord(ctx context.Context, id string) (Record, error) {
+	return r.record(ctx, Query{AllTenants: true}, id)
+}
+
+func (r *Registry) record(ctx context.Context, q Query, id string) (Record, error) {
+	q.Before, q.Limit = id+"0", 1 // the first ID that could follow
+	if err := q.check(); err != nil {
+		return Record{}, err
+	}
 	if err := r.pending.write(ctx); err != nil {
 		return Record{}, err
 	}
-	after := id + "0" // the first ID that could follow
-	records, err := r.store.Records(ctx, Query{Tenant: tenant, Before: after, Limit: 1})
+	records, err := r.store.Records(ctx, q)
 	switch {
 	case err != nil:
 		return Record{}, err

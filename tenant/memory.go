@@ -127,6 +127,19 @@ func (r *remembered) live(at time.Time) bool {
 
 // Connections implements Store.
 func (m *Memory) Connections(ctx context.Context, tenant string, after Ref, limit int) ([]Connection, error) {
+	if tenant > after.Tenant {
+		after = Ref{Tenant: tenant}
+	}
+	return m.page(ctx, after, limit, func(c *Connection) bool { return c.Tenant == tenant })
+}
+
+// AllConnections implements Store.
+func (m *Memory) AllConnections(ctx context.Context, after Ref, limit int) ([]Connection, error) {
+	return m.page(ctx, after, limit, func(*Connection) bool { return true })
+}
+
+// page returns connections from one on, while they are of those that are asked for.
+func (m *Memory) page(ctx context.Context, after Ref, limit int, of func(*Connection) bool) ([]Connection, error) {
 	if err := m.writing(ctx); err != nil {
 		return nil, err
 	}
@@ -137,16 +150,13 @@ func (m *Memory) Connections(ctx context.Context, tenant string, after Ref, limi
 		}
 		slices.SortFunc(m.order, func(a, b *remembered) int { return a.compare(b.connection.Ref()) })
 	}
-	if tenant > after.Tenant {
-		after = Ref{Tenant: tenant}
-	}
 	at, there := slices.BinarySearchFunc(m.order, after, (*remembered).compare)
 	if there {
 		at++
 	}
 	var page []Connection
 	for _, r := range m.order[at:] {
-		if len(page) >= limit || tenant != "" && r.connection.Tenant != tenant {
+		if len(page) >= limit || !of(&r.connection) {
 			break
 		}
 		page = append(page, r.connection.clone())
@@ -345,6 +355,9 @@ func (m *Memory) Note(ctx context.Context, seen []Seen) error {
 		}
 		if at := stamp(n.LastErrorAt); at.After(status.LastErrorAt) {
 			status.LastError, status.LastErrorAt = n.LastError, at
+		}
+		if at := stamp(n.Unknown); at.After(status.LastUnknown) {
+			status.LastUnknown = at
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ func (m *Memory) Records(ctx context.Context, q Query) ([]Record, error) {
 		return nil, err
 	}
 	defer m.mu.RUnlock()
-	if q.ResourceID != "" && q.Tenant == "" && q.Connection == "" {
+	if q.ResourceID != "" && q.AllTenants && q.Connection == "" {
 		return nil, invalid("a Query by ResourceID needs a Tenant or a Connection")
 	}
 	limit := cmp.Or(max(q.Limit, 0), defaultLimit)
@@ -74,18 +74,20 @@ func (m *Memory) Records(ctx context.Context, q Query) ([]Record, error) {
 // asked returns the connections that a query is about.
 func (m *Memory) asked(q *Query) (list []*remembered) {
 	if q.Connection != "" {
-		if r := m.byID[q.Connection]; r != nil && (q.Tenant == "" || r.connection.Tenant == q.Tenant) {
+		if r := m.byID[q.Connection]; r != nil && q.isOf(r.connection.Tenant) {
 			list = append(list, r)
 		}
 		return list
 	}
 	for _, r := range m.byID {
-		if q.Tenant == "" || r.connection.Tenant == q.Tenant {
+		if q.isOf(r.connection.Tenant) {
 			list = append(list, r)
 		}
 	}
 	return list
 }
+
+func (q *Query) isOf(tenant string) bool { return q.AllTenants || q.Tenant == tenant }
 
 // matches reports whether a query is about a record of a connection that it is
 // about.
@@ -105,6 +107,22 @@ func (m *Memory) Trim(ctx context.Context, ref Ref, before time.Time, keep int) 
 	if err != nil {
 		return nil // it has none
 	}
+	r.trim(before, keep)
+	return nil
+}
+
+func (r *remembered) trim(before time.Time, keep int) {
 	r.records = slices.Clip(slices.DeleteFunc(r.records[max(0, len(r.records)-max(keep, 0)):], func(rec Record) bool { return rec.At.Before(stamp(before)) }))
+}
+
+// Expire implements Store.
+func (m *Memory) Expire(ctx context.Context, before time.Time) error {
+	if err := m.writing(ctx); err != nil {
+		return err
+	}
+	defer m.mu.Unlock()
+	for _, r := range m.byID {
+		r.trim(before, len(r.records))
+	}
 	return nil
 }

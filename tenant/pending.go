@@ -23,11 +23,13 @@ type pending struct {
 	of      map[Ref]load       // what there is of each connection
 	alike   map[refusal]alikes // what was refused before it was read
 	dropped map[Ref]int        // records that there was no room for
-	room    chan struct{}      // closed when there is room again
+	unknown unknowns
+	room    chan struct{} // closed when there is room again
 
 	writing chan struct{} // has an element while somebody writes
 	key     []byte        // of pseudonyms
 	trimmed map[Ref]trimmed
+	expired time.Time // when what is too old was last deleted
 
 	wake    chan struct{}
 	stopped chan struct{}
@@ -105,7 +107,7 @@ func (p *pending) write(ctx context.Context) error {
 	}
 	defer func() { <-p.writing }()
 	p.mu.Lock()
-	seen, waiting, dropped := p.seen, p.records, p.dropped
+	seen, waiting, dropped, unknown := p.seen, p.records, p.dropped, p.unknown.take()
 	p.seen, p.records, p.bytes = map[string]Seen{}, nil, 0
 	p.of, p.dropped = map[Ref]load{}, map[Ref]int{}
 	close(p.room)
@@ -119,7 +121,7 @@ func (p *pending) write(ctx context.Context) error {
 	for _, s := range seen {
 		list = append(list, s)
 	}
-	p.note(list)
+	p.note(append(list, p.wrong(unknown)...))
 	for len(waiting) > 0 { // some at a time, so that the database has time for others between
 		n := min(len(waiting), writeAt)
 		if err := p.append(waiting[:n]); errors.Is(err, context.DeadlineExceeded) {
@@ -129,6 +131,7 @@ func (p *pending) write(ctx context.Context) error {
 		waiting = waiting[n:]
 	}
 	p.guarded("old records could not be deleted", p.trim)
+	p.guarded("records that are too old could not be deleted", p.expire)
 	return nil
 }
 

@@ -187,11 +187,11 @@ func (p *panicking) Append(ctx context.Context, records []Record) error {
 func TestPanicInBackground(t *testing.T) {
 	x := newCrowd(t, new(panicking))
 	x.send(t.Context(), x.noise, "POST", "/Users", `{"userName":"a","active":"perhaps"}`)
-	if _, err := x.registry.Log(t.Context(), Query{}); err != nil {
+	if _, err := x.registry.Log(t.Context(), Query{AllTenants: true}); err != nil {
 		t.Fatal(err)
 	}
 	x.send(t.Context(), x.noise, "POST", "/Users", "{}")
-	records, err := x.registry.Log(t.Context(), Query{})
+	records, err := x.registry.Log(t.Context(), Query{AllTenants: true})
 	if err != nil || len(records) != 1 {
 		t.Errorf("got %d records, %v; want the one that was stored", len(records), err)
 	}
@@ -213,7 +213,7 @@ func TestRetentionByBytes(t *testing.T) {
 	for i := range 40 {
 		r.pending.add(t.Context(), noted{Record: Record{ID: fmt.Sprintf("r%02d", i), At: c.now(), Connection: conn.Ref(), Status: 400, Body: []byte(`"` + strings.Repeat("x", 6000) + `"`)}})
 	}
-	records, err := r.Log(t.Context(), Query{})
+	records, err := r.Log(t.Context(), Query{AllTenants: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestRetentionByBytes(t *testing.T) {
 	}
 	r.pending.add(t.Context(), noted{Record: Record{ID: "r40", At: c.now(), Connection: conn.Ref(), Status: 400}})
 	c.advance(trimEvery)
-	if after, err := r.Log(t.Context(), Query{}); err != nil || len(after) != len(records)+1 {
+	if after, err := r.Log(t.Context(), Query{AllTenants: true}); err != nil || len(after) != len(records)+1 {
 		t.Errorf("of %d short records and a long one %d are left, %v", len(records), len(after), err)
 	}
 }

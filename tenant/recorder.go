@@ -22,6 +22,9 @@ var _ scim.Observer = (*Registry)(nil)
 func (r *Registry) BeginRequest(ctx context.Context, _ *http.Request) (context.Context, func(*scim.Report)) {
 	began := r.now()
 	return ctx, func(v *scim.Report) {
+		if v.Status == http.StatusUnauthorized && v.Tenant != "" && v.Tenant != v.Principal.Tenant && tokenOf(v.Request) != "" {
+			r.pending.strange(v.Tenant)
+		}
 		of := Ref{v.Principal.Tenant, v.Principal.Subject}
 		if of.ID == "" {
 			return
@@ -125,7 +128,7 @@ func (r *Registry) note(v *scim.Report, began time.Time) noted {
 		ID: id, At: at, Took: took,
 		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: cut(r.options.Source(q), mostLine),
 		Method: cut(q.Method, mostLine), Operation: v.Operation, Type: v.Type, ResourceID: cut(v.ID, mostLine),
-		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness),
+		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness), Held: errors.Is(v.Err, ErrHeld),
 		Status: v.Status, Rules: slices.Clone(v.Rules[:min(len(v.Rules), mostNames)]), Masked: !n.keep,
 		ContentType: header("Content-Type"), UserAgent: header("User-Agent"), IfMatch: header("If-Match"), IfNoneMatch: header("If-None-Match"),
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -181,7 +182,7 @@ func TestRecords(t *testing.T) {
 	}
 	check := func(name string, want *tenant.Record) {
 		t.Helper()
-		x.log(tenant.Query{}) // so that it is stored
+		x.log(tenant.Query{AllTenants: true}) // so that it is stored
 		got := x.store.all
 		x.store.all = nil
 		switch {
@@ -307,7 +308,7 @@ func TestRecords(t *testing.T) {
 		}
 		x.send(test.method, test.target, test.body, changes...)
 		if test.want != nil && test.name == "a name for an id" {
-			x.log(tenant.Query{})
+			x.log(tenant.Query{AllTenants: true})
 			if got := x.store.all[0]; got.ResourceID != strings.TrimPrefix(got.Path, "Users/") {
 				t.Errorf("ResourceID is %s, and the path %s", got.ResourceID, got.Path)
 			}
@@ -323,7 +324,7 @@ func TestKeepValues(t *testing.T) {
 	x := newRecorded(t, func(c *tenant.Connection, _ *tenant.Options) { c.KeepValues = true })
 	x.send("POST", "Users", userBody("ada@example.com", `, "title" : "Countess", "password":"s3cr3t-of-ada"`))
 	x.send("GET", "Users?filter=userNam+eq+%22ada%22", "")
-	records := x.log(tenant.Query{})
+	records := x.log(tenant.Query{AllTenants: true})
 	if len(records) != 2 {
 		t.Fatalf("got %d records, want 2", len(records))
 	}
@@ -338,7 +339,7 @@ func TestKeepValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.send("POST", "Users", userBody("nobody", ""))
-	if got := x.log(tenant.Query{})[0]; strings.Contains(string(got.Body)+got.Detail, "nobody") || !got.Masked {
+	if got := x.log(tenant.Query{AllTenants: true})[0]; strings.Contains(string(got.Body)+got.Detail, "nobody") || !got.Masked {
 		t.Errorf("switched off, it is recorded as %+v", got)
 	}
 }
@@ -347,7 +348,7 @@ func TestKeepValues(t *testing.T) {
 func TestLongBodies(t *testing.T) {
 	x := newRecorded(t, nil)
 	x.send("POST", "Users", userBody("nobody", `,"title":"`+strings.Repeat("Countess ", 10_000)+`","password":"hunter2"`))
-	got := x.log(tenant.Query{})[0]
+	got := x.log(tenant.Query{AllTenants: true})[0]
 	if !got.Cut || len(got.Body) > 64<<10 || !bytes.HasPrefix(got.Body, []byte(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":`)) || bytes.Contains(got.Body, []byte("Countess")) {
 		t.Errorf("cut: %v, %d bytes: %.200s", got.Cut, len(got.Body), got.Body)
 	}
@@ -386,7 +387,7 @@ func TestRequestAgain(t *testing.T) {
 			if before.Code < 400 {
 				t.Fatalf("answered %d %s; want a refusal", before.Code, before.Body)
 			}
-			rec := x.log(tenant.Query{})[0]
+			rec := x.log(tenant.Query{AllTenants: true})[0]
 			again, err := rec.Request(t.Context(), "https://example.com/scim/v2/")
 			if err != nil {
 				t.Fatal(err)
@@ -400,7 +401,7 @@ func TestRequestAgain(t *testing.T) {
 			mux := http.NewServeMux()
 			mux.Handle("/scim/v2/", x.handler)
 			mux.ServeHTTP(w, again)
-			after := x.log(tenant.Query{})[0]
+			after := x.log(tenant.Query{AllTenants: true})[0]
 			if w.Code != before.Code || digitsOf(after.Detail) != digitsOf(rec.Detail) {
 				t.Errorf("answered %d %s\nthen     %d %s\nbody %s", before.Code, rec.Detail, w.Code, after.Detail, rec.Body)
 			}
@@ -424,7 +425,7 @@ func TestRefusedByTheThousand(t *testing.T) {
 	for range 100 {
 		x.send("GET", "Users", "")
 	}
-	records := x.log(tenant.Query{})
+	records := x.log(tenant.Query{AllTenants: true})
 	if n := len(records); n < 1 || n > 20 {
 		t.Errorf("%d records of 100 requests with a dead token; want a few", n)
 	}
@@ -439,7 +440,7 @@ func TestLastError(t *testing.T) {
 	x.send("POST", "Users", userBody("nobody", ""))
 	x.now = x.now.Add(time.Minute)
 	x.send("POST", "Users", userBody("ada", ""))
-	x.log(tenant.Query{})
+	x.log(tenant.Query{AllTenants: true})
 	c, err := x.registry.Connection(t.Context(), x.connection.Ref())
 	if err != nil {
 		t.Fatal(err)
@@ -473,7 +474,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestRetention: records are trimmed when there are new ones, by age and by number.
+// TestRetention: records are trimmed when there are new ones, by age and by number, and
+// expire without.
 func TestRetention(t *testing.T) {
 	x := newRecorded(t, func(_ *tenant.Connection, o *tenant.Options) { o.Log = tenant.LogOptions{Age: time.Hour, Count: 10} })
 	create := func(n int, name string) {
@@ -482,21 +484,25 @@ func TestRetention(t *testing.T) {
 		}
 	}
 	create(20, "a")
-	if n := len(x.log(tenant.Query{Limit: 100})); n != 10 {
+	if n := len(x.log(tenant.Query{AllTenants: true, Limit: 100})); n != 10 {
 		t.Errorf("%d records are left of 20, want 10", n)
 	}
 	x.now = x.now.Add(2 * time.Hour)
 	create(1, "b")
-	if n := len(x.log(tenant.Query{})); n != 1 {
+	if n := len(x.log(tenant.Query{AllTenants: true})); n != 1 {
 		t.Errorf("%d records are left when all but one are too old", n)
 	}
 	if n := len(x.store.trimmed); n != 2 {
 		t.Errorf("they were trimmed %d times, want 2", n)
 	}
 	create(5, "c")
-	x.log(tenant.Query{})
+	x.log(tenant.Query{AllTenants: true})
 	if n := len(x.store.trimmed); n != 2 {
 		t.Error("they were trimmed again though that was done a moment before")
+	}
+	x.now = x.now.Add(2 * time.Hour)
+	if n := len(x.log(tenant.Query{AllTenants: true})); n != 0 {
+		t.Errorf("%d records are left that are too old, of a connection that is not used any more", n)
 	}
 }
 
@@ -506,20 +512,32 @@ func TestRecordByID(t *testing.T) {
 	for i := range 3 {
 		x.send("POST", "Users", userBody(fmt.Sprint("user", i), ""))
 	}
-	for _, want := range x.log(tenant.Query{}) {
-		for _, of := range []string{"", "contoso"} {
-			got, err := x.registry.Record(t.Context(), of, want.ID)
-			if err != nil || got.ID != want.ID {
-				t.Errorf("of tenant %q: got %s, %v; want %s", of, got.ID, err, want.ID)
+	for _, want := range x.log(tenant.Query{AllTenants: true}) {
+		got, err := x.registry.Record(t.Context(), "contoso", want.ID)
+		if err != nil || got.ID != want.ID {
+			t.Errorf("of its tenant: got %s, %v; want %s", got.ID, err, want.ID)
+		}
+		if got, err = x.registry.AnyRecord(t.Context(), want.ID); err != nil || got.ID != want.ID {
+			t.Errorf("of any tenant: got %s, %v; want %s", got.ID, err, want.ID)
+		}
+		if _, err := x.registry.AnyRecord(t.Context(), want.ID+"0"); err != tenant.ErrNotFound {
+			t.Errorf("of no such id: got %v; want ErrNotFound", err)
+		}
+		for _, q := range []tenant.Query{{}, {Tenant: "contoso", AllTenants: true}} {
+			if _, err := x.registry.Log(t.Context(), q); !errors.Is(err, tenant.ErrInvalid) {
+				t.Errorf("Log(%+v): got %v; want ErrInvalid", q, err)
 			}
 		}
-		for of, id := range map[string]string{"fabrikam": want.ID, "contoso": want.ID[:30], "": want.ID + "0"} {
+		if _, err := x.registry.Record(t.Context(), "", want.ID); !errors.Is(err, tenant.ErrInvalid) {
+			t.Errorf("of no tenant: got %v; want ErrInvalid", err)
+		}
+		for of, id := range map[string]string{"fabrikam": want.ID, "contoso": want.ID[:30]} {
 			if _, err := x.registry.Record(t.Context(), of, id); err != tenant.ErrNotFound {
 				t.Errorf("of tenant %q, id %s: got %v; want ErrNotFound", of, id, err)
 			}
 		}
 	}
-	if _, err := x.registry.Log(t.Context(), tenant.Query{Limit: -1}); err == nil {
+	if _, err := x.registry.Log(t.Context(), tenant.Query{AllTenants: true, Limit: -1}); err == nil {
 		t.Error("a negative Limit was accepted")
 	}
 }

@@ -56,8 +56,9 @@ type Options struct {
 	Now    func() time.Time // the clock; default: time.Now; called concurrently
 }
 
-// LogOptions say how much is kept of Records. What is beyond is deleted within some
-// minutes, when a connection is next used.
+// LogOptions say how much is kept of Records. What is beyond Count and Bytes is
+// deleted within some minutes, when a connection is next used; what is older than Age
+// within an hour, while there is a Registry.
 type LogOptions struct {
 	Age   time.Duration // default: 90 days
 	Count int           // for each connection; default: 10,000
@@ -174,11 +175,16 @@ func (r *Registry) Connection(ctx context.Context, ref Ref) (Connection, error) 
 	return r.store.Connection(ctx, ref)
 }
 
-// Connections returns connections of a tenant, or of all tenants if it is empty, in
-// the order of Tenant and ID: limit at most, and those after a Ref, whose zero value
-// is before all.
+// Connections returns connections of a tenant in the order of their IDs: limit at
+// most, and those after a Ref, whose zero value is before all.
 func (r *Registry) Connections(ctx context.Context, tenant string, after Ref, limit int) ([]Connection, error) {
 	return r.store.Connections(ctx, tenant, after, limit)
+}
+
+// AllConnections returns connections of all tenants, for the operator of the
+// application, in the order of Tenant and ID; likewise.
+func (r *Registry) AllConnections(ctx context.Context, after Ref, limit int) ([]Connection, error) {
+	return r.store.AllConnections(ctx, after, limit)
 }
 
 // Change changes the settings of a connection. change is called again if another
@@ -256,7 +262,8 @@ func (r *Registry) add(ctx context.Context, ref Ref, n NewToken, store func(*Tok
 		return "", Token{}, invalid("Expires is past")
 	}
 	secret, id := newSecret(r.options.Prefix)
-	t = Token{ID: id, Connection: ref, Hash: r.hashers[0].sum(nil, secret), Label: n.Label, CreatedBy: n.CreatedBy, Created: stamp(now), Ends: stamp(n.Expires)}
+	hash := r.hashers[0].hash(secret)
+	t = Token{ID: id, Connection: ref, Hash: hash[:], Label: n.Label, CreatedBy: n.CreatedBy, Created: stamp(now), Ends: stamp(n.Expires)}
 	err = store(&t)
 	r.cache.forget(ref)
 	if err != nil {

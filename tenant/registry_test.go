@@ -81,6 +81,7 @@ const (
 	refused  = "refused"
 	off      = "refused: provisioning is switched off"
 	limited  = "limited"
+	untold   = "untold"
 )
 
 // fate returns what becomes of a token.
@@ -97,6 +98,8 @@ func fate(t testing.TB, r *Registry, token string) string {
 		return refused
 	case errors.Is(err, scim.ErrTooManyRequests):
 		return limited
+	case errors.Is(err, scim.ErrUnavailable):
+		return untold
 	}
 	t.Fatalf("ValidateToken: %v", err)
 	return ""
@@ -283,6 +286,12 @@ func (p *pausing) Token(ctx context.Context, id string, at time.Time) (Token, Co
 	return token, c, live, err
 }
 
+// guessed is a token with the id of another one.
+func guessed(token string) string {
+	head := token[:len(token)-secretLength-sumLength-1] + strings.Repeat("a", secretLength)
+	return head + "_" + sumOf(head)
+}
+
 // TestKeys: tokens outlive a change of the key as long as the old one is known.
 func TestKeys(t *testing.T) {
 	c, store := newClock(), new(Memory)
@@ -298,7 +307,8 @@ func TestKeys(t *testing.T) {
 	}{
 		{"an old one", changed, old, accepted},
 		{"a new one", changed, young, accepted},
-		{"an old one without its key", without, old, refused},
+		{"an old one without its key", without, old, untold},
+		{"a wrong one with the id of an old one", changed, guessed(old), refused},
 		{"a new one without the old key", without, young, accepted},
 	} {
 		if got := fate(t, tt.r, tt.token); got != tt.want {

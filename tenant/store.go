@@ -10,7 +10,7 @@ import (
 // concurrently, and by several processes on one database; what a method writes is
 // durable when it returns, or nothing of it is there. No method sees what belongs
 // to another tenant than it is asked for, but for Token and Find, which know an id
-// alone, and Connections and Records without a tenant. Strings are kept as they are and
+// alone, and for AllConnections and Records of AllTenants. Strings are kept as they are and
 // compared byte by byte, but what is no UTF-8 and zero bytes may be replaced; times are
 // kept to the millisecond, in UTC. If the context has ended a method does nothing and
 // reports that. Package tenanttest has the contract as tests.
@@ -26,10 +26,12 @@ type Store interface {
 	// whether it has a token that is alive at a time; or ErrNotFound.
 	Find(ctx context.Context, id string, at time.Time) (Connection, bool, error)
 
-	// Connections returns those of a tenant, or of all tenants if it is empty, in
-	// the order of Tenant and ID, after a Ref that need not exist, limit at most, and
+	// Connections returns those of a tenant in the order of Tenant and ID, after a Ref that need not exist, limit at most, and
 	// none if that is not positive.
 	Connections(ctx context.Context, tenant string, after Ref, limit int) ([]Connection, error)
+
+	// AllConnections returns those of all tenants, likewise.
+	AllConnections(ctx context.Context, after Ref, limit int) ([]Connection, error)
 
 	// Change stores the settings of a connection, all but its Status and Created,
 	// if it still has the Version before c.Version; otherwise it reports
@@ -92,6 +94,11 @@ type Store interface {
 	// Trim deletes the records of a connection from before a time, and all but the
 	// newest few. When it reports an error it may have deleted some of them.
 	Trim(ctx context.Context, ref Ref, before time.Time, keep int) error
+
+	// Expire deletes the records of all connections from before a time, likewise. It
+	// may leave what came out of order: a record from before whose ID is greater than
+	// that of one from after.
+	Expire(ctx context.Context, before time.Time) error
 }
 
 // A Revocation ends tokens at once.
@@ -126,6 +133,7 @@ type Seen struct {
 	At          time.Time // of a request with the token: Status.LastSeen and Token.LastUsed
 	LastError   string
 	LastErrorAt time.Time
+	Unknown     time.Time // of a request with a token that is nobody's: Status.LastUnknown
 }
 
 // The errors of a Store.

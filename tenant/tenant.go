@@ -96,6 +96,7 @@ type Status struct {
 	LastSeen    time.Time // of the last request with one of its tokens, to the minute
 	LastError   string    // what the last request that was refused was told
 	LastErrorAt time.Time
+	LastUnknown time.Time // of the last request to the tenant's address whose token was none of its connections', to the minute
 	Held        time.Time // since when the brake holds; zero: it does not
 	HeldReason  string    // for people
 	Approved    time.Time // until when the brake lets everything pass: see Registry.Approve

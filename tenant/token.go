@@ -142,8 +142,18 @@ func rightSum(head, sum string) bool {
 	return v == 0
 }
 
-// A hasher makes the hashes that are stored of tokens.
-type hasher struct{ states sync.Pool }
+// A hasher makes the hashes that are stored of tokens: a HMAC, after what tells of
+// which key it is. So a token that was hashed with a key that this process does not
+// have is not taken for a wrong one.
+type hasher struct {
+	states sync.Pool
+	id     [keyIDLength]byte
+}
+
+const (
+	keyIDLength = 4
+	hashLength  = keyIDLength + sha256.Size
+)
 
 // hashing is the HMAC of one token at a time, without memory of its own for each.
 type hashing struct {
@@ -154,10 +164,11 @@ type hashing struct {
 func newHasher(key []byte) *hasher {
 	h := new(hasher)
 	h.states.New = func() any { return &hashing{mac: hmac.New(sha256.New, key)} }
+	h.with("the key's id", func(sum []byte) bool { copy(h.id[:], sum); return true }) // no token has spaces
 	return h
 }
 
-// with calls a function with the hash of a token, which is its own until it returns.
+// with calls a function with the HMAC of a token, which is its own until it returns.
 func (h *hasher) with(token string, fn func(sum []byte) bool) bool {
 	s := h.states.Get().(*hashing)
 	defer h.states.Put(s)
@@ -169,15 +180,20 @@ func (h *hasher) with(token string, fn func(sum []byte) bool) bool {
 	return fn(s.sum)
 }
 
-func (h *hasher) sum(dst []byte, token string) []byte {
-	h.with(token, func(sum []byte) bool { dst = append(dst, sum...); return true })
-	return dst
+// hash returns what is stored of a token.
+func (h *hasher) hash(token string) (hash [hashLength]byte) {
+	copy(hash[:], h.id[:])
+	h.with(token, func(sum []byte) bool { copy(hash[keyIDLength:], sum); return true })
+	return hash
 }
 
-// is reports whether a hash is of a token, in a time that does not depend on where
-// they differ.
-func (h *hasher) is(token string, want []byte) bool {
-	return h.with(token, func(sum []byte) bool { return subtle.ConstantTimeCompare(sum, want) == 1 })
+// made reports whether a hash was made with the hasher's key.
+func (h *hasher) made(hash *[hashLength]byte) bool { return [keyIDLength]byte(hash[:]) == h.id }
+
+// is reports whether a hash, which it made, is of a token, in a time that does not
+// depend on where they differ.
+func (h *hasher) is(token string, want *[hashLength]byte) bool {
+	return h.with(token, func(sum []byte) bool { return subtle.ConstantTimeCompare(sum, want[keyIDLength:]) == 1 })
 }
 
 // checkPrefix reports whether a prefix can be a token's.

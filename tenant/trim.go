@@ -43,6 +43,18 @@ func (p *pending) trim(ctx context.Context) (err error) {
 	return err
 }
 
+// expire deletes what is too old of all connections, those too that are not used any
+// more: now and then.
+func (p *pending) expire(ctx context.Context) error {
+	const every = time.Hour
+	now := p.r.now()
+	if age := now.Sub(p.expired); age >= 0 && age < every {
+		return nil
+	}
+	p.expired = now
+	return p.r.store.Expire(ctx, stamp(now.Add(-p.r.options.Log.Age)))
+}
+
 // fitting returns how many of the newest records of a connection there is room for.
 // It looks at them only if they are so long, by those that came, that there may not
 // be for as many as may be kept.

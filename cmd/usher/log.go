@@ -71,12 +71,12 @@ func (c *logCommand) Run(console *console) error {
 		case c.Summary:
 			return c.summarize(console, r, list)
 		}
-		q := tenant.Query{Tenant: c.Tenant, ResourceID: c.Resource, Refused: c.Refused, Limit: c.Limit}
+		q := tenant.Query{Tenant: c.Tenant, AllTenants: c.Tenant == "", ResourceID: c.Resource, Refused: c.Refused, Limit: c.Limit}
 		if c.Connection != "" {
-			q.Tenant, q.Connection = list[0].Tenant, list[0].ID
+			q.Tenant, q.AllTenants, q.Connection = list[0].Tenant, false, list[0].ID
 		}
 		var records []tenant.Record
-		if q.ResourceID != "" && q.Tenant == "" {
+		if q.ResourceID != "" && q.AllTenants {
 			records, err = c.anywhere(console.ctx, r, q, list)
 		} else {
 			records, err = c.records(console.ctx, r, q)
@@ -147,7 +147,7 @@ func (c *logCommand) anywhere(ctx context.Context, r *tenant.Registry, q tenant.
 		if of.Tenant == q.Tenant {
 			continue // they come in the order of their tenants
 		}
-		q.Tenant = of.Tenant
+		q.Tenant, q.AllTenants = of.Tenant, false
 		if found, err := c.records(ctx, r, q); err != nil || len(found) > 0 {
 			return found, err
 		}

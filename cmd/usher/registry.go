@@ -61,7 +61,7 @@ func (f *tokenKeyFlag) tokenKey(ctx context.Context, of *databaseFlags, tenants 
 		return key, err
 	}
 	// Before the file is looked for, since others make the file first.
-	list, err := tenants.Connections(ctx, "", tenant.Ref{}, 1)
+	list, err := tenants.AllConnections(ctx, tenant.Ref{}, 1)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", of.DB, plainly(err))
 	}
@@ -190,11 +190,17 @@ func plainInvalid(err error) error {
 
 // connections are those of a tenant, or of all if it is empty.
 func connections(ctx context.Context, r *tenant.Registry, of string) iter.Seq2[tenant.Connection, error] {
+	page := func(after tenant.Ref, limit int) ([]tenant.Connection, error) {
+		if of == "" {
+			return r.AllConnections(ctx, after, limit)
+		}
+		return r.Connections(ctx, of, after, limit)
+	}
 	return func(yield func(tenant.Connection, error) bool) {
 		const some = 500
 		var after tenant.Ref
 		for {
-			page, err := r.Connections(ctx, of, after, some)
+			page, err := page(after, some)
 			if err != nil {
 				yield(tenant.Connection{}, err)
 				return

@@ -60,7 +60,7 @@ func (c *replayCommand) Validate() error {
 // Run is called by kong.
 func (c *replayCommand) Run(console *console) error {
 	return c.withStore(console, false, func(r *tenant.Registry, store scim.Store) error {
-		rec, err := r.Record(console.ctx, "", c.Record)
+		rec, err := r.AnyRecord(console.ctx, c.Record)
 		if errors.Is(err, tenant.ErrNotFound) {
 			return fmt.Errorf("the log has no request %s; usher log shows those it has", c.Record)
 		}
@@ -150,7 +150,7 @@ func (c *replayCommand) replay(ctx context.Context, r *tenant.Registry, rec *ten
 func uncopied(rec *tenant.Record) error {
 	by := ""
 	switch {
-	case rec.Status == http.StatusConflict && strings.HasPrefix(rec.Detail, "held by the application: "):
+	case rec.Held:
 		by = "held by the brake"
 	case rec.Status == http.StatusTooManyRequests:
 		by = "refused by the limits"

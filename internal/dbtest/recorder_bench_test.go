@@ -118,7 +118,7 @@ func (e *recordedEndpoint) creates(b *testing.B, clients int, user func() string
 		})
 	}
 	all.Wait()
-	if _, err := e.registry.Log(context.Background(), tenant.Query{Limit: 1}); err != nil {
+	if _, err := e.registry.Log(context.Background(), tenant.Query{AllTenants: true, Limit: 1}); err != nil {
 		b.Error(err)
 	}
 	return float64(time.Since(start).Microseconds()) / float64(done.Load())

@@ -81,7 +81,7 @@ func tenantCalls(s tenant.Store, ref tenant.Ref, again int) []tenantCall {
 			_, err := s.Connections(ctx, ref.Tenant, tenant.Ref{}, 10)
 			return err
 		}, 10},
-		{"a page of all", func(ctx context.Context) error { _, err := s.Connections(ctx, "", ref, 10); return err }, 10},
+		{"a page of all", func(ctx context.Context) error { _, err := s.AllConnections(ctx, ref, 10); return err }, 10},
 		{"change", func(ctx context.Context) error {
 			return s.Change(ctx, tenant.Connection{Tenant: ref.Tenant, ID: ref.ID, Version: 2 + 3*again})
 		}, 1},
@@ -117,8 +117,8 @@ func tenantCalls(s tenant.Store, ref tenant.Ref, again int) []tenantCall {
 		{"records", list(5, tenant.Query{Tenant: ref.Tenant, Connection: ref.ID}), 5},
 		{"records before one", list(5, tenant.Query{Tenant: ref.Tenant, Connection: ref.ID, Before: "r-8"}), 5},
 		{"those refused", list(2, tenant.Query{Tenant: ref.Tenant, Connection: ref.ID, Refused: true}), 2},
-		{"records of all", list(5, tenant.Query{}), 5},
-		{"those refused of all", list(2, tenant.Query{Refused: true}), 2},
+		{"records of all", list(5, tenant.Query{AllTenants: true}), 5},
+		{"those refused of all", list(2, tenant.Query{AllTenants: true, Refused: true}), 2},
 		{"records of a resource", list(5, tenant.Query{Tenant: ref.Tenant, Connection: ref.ID, ResourceID: "u-2"}), 15_000}, // all that is kept of the connection
 		{"trim", func(ctx context.Context) error { return s.Trim(ctx, ref, time.UnixMilli(0), 2700) }, 6100},
 		{"delete", func(ctx context.Context) error {

@@ -82,9 +82,9 @@ var breakages = []breakage{
 	}), []string{"tenants", "revoke"}},
 	{"tenants are compared without case", with(func(b *broken, good *tenant.Memory) {
 		b.connections = func(ctx context.Context, of string, after tenant.Ref, limit int) (list []tenant.Connection, err error) {
-			all, err := good.Connections(ctx, "", after, 1000)
+			all, err := good.AllConnections(ctx, after, 1000)
 			for _, c := range all {
-				if of == "" || strings.EqualFold(c.Tenant, of) {
+				if strings.EqualFold(c.Tenant, of) {
 					list = append(list, c)
 				}
 			}
@@ -116,8 +116,8 @@ var breakages = []breakage{
 	{"what is handed over is shared", with(func(b *broken, good *tenant.Memory) {
 		var types []string
 		b.add = func(ctx context.Context, c tenant.Connection) error { types = c.Types; return good.Add(ctx, c) }
-		b.connections = func(ctx context.Context, of string, after tenant.Ref, limit int) ([]tenant.Connection, error) {
-			list, err := good.Connections(ctx, of, after, limit)
+		b.all = func(ctx context.Context, after tenant.Ref, limit int) ([]tenant.Connection, error) {
+			list, err := good.AllConnections(ctx, after, limit)
 			for i := range list {
 				list[i].Types = types
 			}
@@ -471,6 +471,33 @@ var breakages = []breakage{
 			return good.Trim(ctx, ref, before, keep+1)
 		}
 	}), []string{"trim", "trim many"}},
+	{"young records expire", with(func(b *broken, good *tenant.Memory) {
+		b.expire = func(ctx context.Context, before time.Time) error {
+			return good.Expire(ctx, before.Add(2*time.Second))
+		}
+	}), []string{"expire"}},
+	{"some that are too old are left", with(func(b *broken, good *tenant.Memory) {
+		b.expire = func(ctx context.Context, before time.Time) error {
+			return good.Expire(ctx, before.Add(-2*time.Second))
+		}
+	}), []string{"expire"}},
+	{"a token that is nobody's is not noted", with(func(b *broken, good *tenant.Memory) {
+		b.note = func(ctx context.Context, seen []tenant.Seen) error {
+			seen = slices.Clone(seen)
+			for i := range seen {
+				seen[i].Unknown = time.Time{}
+			}
+			return good.Note(ctx, seen)
+		}
+	}), []string{"note"}},
+	{"tenants without a name are shown everybody's", with(func(b *broken, good *tenant.Memory) {
+		b.connections = func(ctx context.Context, of string, after tenant.Ref, limit int) ([]tenant.Connection, error) {
+			if of == "" {
+				return good.AllConnections(ctx, after, limit)
+			}
+			return good.Connections(ctx, of, after, limit)
+		}
+	}), []string{"pages"}},
 }
 
 func later(a, b time.Time) time.Time {

@@ -14,6 +14,7 @@ type broken struct {
 	add         func(ctx context.Context, c tenant.Connection) error
 	connection  func(ctx context.Context, ref tenant.Ref) (tenant.Connection, error)
 	find        func(ctx context.Context, id string, at time.Time) (tenant.Connection, bool, error)
+	all         func(ctx context.Context, after tenant.Ref, limit int) ([]tenant.Connection, error)
 	connections func(ctx context.Context, of string, after tenant.Ref, limit int) ([]tenant.Connection, error)
 	change      func(ctx context.Context, c tenant.Connection) error
 	delete      func(ctx context.Context, ref tenant.Ref) error
@@ -28,6 +29,7 @@ type broken struct {
 	append      func(ctx context.Context, records []tenant.Record) error
 	records     func(ctx context.Context, q tenant.Query) ([]tenant.Record, error)
 	trim        func(ctx context.Context, ref tenant.Ref, before time.Time, keep int) error
+	expire      func(ctx context.Context, before time.Time) error
 }
 
 // with returns a maker of stores that breaks the good ones.
@@ -35,10 +37,10 @@ func with(mistake func(b *broken, good *tenant.Memory)) func(*tenant.Memory) ten
 	return func(good *tenant.Memory) tenant.Store {
 		b := &broken{
 			Memory: good,
-			add:    good.Add, connection: good.Connection, find: good.Find, connections: good.Connections, change: good.Change, delete: good.Delete,
+			add:    good.Add, connection: good.Connection, find: good.Find, connections: good.Connections, all: good.AllConnections, change: good.Change, delete: good.Delete,
 			replace: good.Replace, revoke: good.Revoke, token: good.Token, tokens: good.Tokens,
 			note: good.Note, hold: good.Hold, approve: good.Approve, spend: good.Spend,
-			append: good.Append, records: good.Records, trim: good.Trim,
+			append: good.Append, records: good.Records, trim: good.Trim, expire: good.Expire,
 		}
 		mistake(b, good)
 		return b
@@ -57,6 +59,10 @@ func (b *broken) Find(ctx context.Context, id string, at time.Time) (tenant.Conn
 
 func (b *broken) Connections(ctx context.Context, of string, after tenant.Ref, limit int) ([]tenant.Connection, error) {
 	return b.connections(ctx, of, after, limit)
+}
+
+func (b *broken) AllConnections(ctx context.Context, after tenant.Ref, limit int) ([]tenant.Connection, error) {
+	return b.all(ctx, after, limit)
 }
 
 func (b *broken) Change(ctx context.Context, c tenant.Connection) error { return b.change(ctx, c) }
@@ -104,3 +110,5 @@ func (b *broken) Records(ctx context.Context, q tenant.Query) ([]tenant.Record, 
 func (b *broken) Trim(ctx context.Context, ref tenant.Ref, before time.Time, keep int) error {
 	return b.trim(ctx, ref, before, keep)
 }
+
+func (b *broken) Expire(ctx context.Context, before time.Time) error { return b.expire(ctx, before) }

@@ -14,11 +14,11 @@ import (
 const (
 	sayAdd        = "Add stores a new connection."
 	sayConnection = "Connection returns one, or ErrNotFound."
-	sayTenants    = "No method sees what belongs to another tenant than it is asked for, but for Token and Find, which know an id alone, and Connections and Records without a tenant."
+	sayTenants    = "No method sees what belongs to another tenant than it is asked for, but for Token and Find, which know an id alone, and for AllConnections and Records of AllTenants."
 	sayText       = "Strings are kept as they are and compared byte by byte, but what is no UTF-8 and zero bytes may be replaced; times are kept to the millisecond, in UTC."
 	sayContext    = "If the context has ended a method does nothing and reports that."
 	sayFind       = "Find returns the connection with an ID, whatever its tenant, and reports whether it has a token that is alive at a time; or ErrNotFound."
-	sayPages      = "Connections returns those of a tenant, or of all tenants if it is empty, in the order of Tenant and ID, after a Ref that need not exist, limit at most, and none if that is not positive."
+	sayPages      = "Connections returns those of a tenant in the order of Tenant and ID, after a Ref that need not exist, limit at most, and none if that is not positive."
 	sayChange     = "Change stores the settings of a connection, all but its Status and Created, if it still has the Version before c.Version; otherwise it reports ErrChanged, or ErrNotFound."
 	sayDelete     = "Delete deletes a connection, its tokens and its records, or reports ErrNotFound."
 	sayConcurrent = "Its methods may be called concurrently, and by several processes on one database; what a method writes is durable when it returns, or nothing of it is there."
@@ -162,7 +162,7 @@ var connections = []clause{
 		k.equal("Status", got.Status, tenant.Status{LastSeen: kept, LastErrorAt: kept, Held: kept, Approved: kept.Add(-time.Hour)})
 		token, _ := k.token("t", noon)
 		k.equal("the times of a token", []time.Time{token.Created, token.Ends, token.LastUsed}, []time.Time{kept, kept.Add(time.Hour), kept})
-		list, err := k.store.Records(k.ctx, tenant.Query{})
+		list, err := k.store.Records(k.ctx, tenant.Query{AllTenants: true})
 		k.done("Records", err)
 		k.equal("Records", list, []tenant.Record{{ID: "r", At: kept, Connection: c.Ref()}})
 	}},
@@ -215,7 +215,7 @@ var connections = []clause{
 		}
 		calls["Find"] = func(ctx context.Context) error { _, _, err := k.store.Find(ctx, ours.ID, noon); return err }
 		calls["Connections"] = func(ctx context.Context) error {
-			_, err := k.store.Connections(ctx, "", tenant.Ref{}, 10)
+			_, err := k.store.AllConnections(ctx, tenant.Ref{}, 10)
 			return err
 		}
 		calls["Token"] = func(ctx context.Context) error { _, _, _, err := k.store.Token(ctx, token.ID, noon); return err }
@@ -252,13 +252,13 @@ var connections = []clause{
 		slices.SortFunc(all, func(a, b tenant.Ref) int {
 			return strings.Compare(a.Tenant+"\x00"+a.ID, b.Tenant+"\x00"+b.ID)
 		})
-		for _, of := range []string{"", "a", "b", "ä", "nobody"} {
-			want := slices.DeleteFunc(slices.Clone(all), func(ref tenant.Ref) bool { return of != "" && ref.Tenant != of })
+		for _, of := range []string{everybody, "", "a", "b", "ä", "nobody"} {
+			want := slices.DeleteFunc(slices.Clone(all), func(ref tenant.Ref) bool { return of != everybody && ref.Tenant != of })
 			for _, limit := range []int{1, 2, 7, len(all), 1000} {
 				var got []tenant.Ref
 				var last tenant.Ref
 				for range len(all) + 1 {
-					page, err := k.store.Connections(k.ctx, of, last, limit)
+					page, err := k.page(of, last, limit)
 					k.done("Connections", err)
 					if len(page) > limit {
 						k.fail("Connections", len(page), limit)
@@ -277,15 +277,18 @@ var connections = []clause{
 			limit int
 			want  []tenant.Ref
 		}{
-			{"", all[4], 0, nil},
-			{"", all[4], -1, nil},
-			{"", tenant.Ref{Tenant: all[4].Tenant, ID: all[4].ID + "!"}, 1, all[5:6]},
-			{"", tenant.Ref{Tenant: "a!"}, 1, all[slices.IndexFunc(all, func(r tenant.Ref) bool { return r.Tenant == "a.b" }):][:1]},
+			{everybody, all[4], 0, nil},
+			{everybody, all[4], -1, nil},
+			{everybody, tenant.Ref{Tenant: all[4].Tenant, ID: all[4].ID + "!"}, 1, all[5:6]},
+			{everybody, tenant.Ref{Tenant: "a!"}, 1, all[slices.IndexFunc(all, func(r tenant.Ref) bool { return r.Tenant == "a.b" }):][:1]},
 			{"a", tenant.Ref{Tenant: "B", ID: "zzz"}, 1, all[slices.IndexFunc(all, func(r tenant.Ref) bool { return r.Tenant == "a" }):][:1]},
 			{"a", tenant.Ref{Tenant: "b"}, 10, nil},
-			{"", tenant.Ref{Tenant: "\U0010ffff"}, 10, nil},
+			{"a", tenant.Ref{}, 0, nil},
+			{"a", tenant.Ref{}, -1, nil},
+			{everybody, tenant.Ref{Tenant: "\U0010ffff"}, 10, nil},
+			{"", tenant.Ref{}, 10, nil}, // who forgets to name a tenant sees nobody's
 		} {
-			page, err := k.store.Connections(k.ctx, c.of, c.after, c.limit)
+			page, err := k.page(c.of, c.after, c.limit)
 			k.done("Connections", err)
 			k.equal(fmt.Sprintf("Connections(%q, after %+v, %d)", c.of, c.after, c.limit), refs(page), c.want)
 		}
@@ -348,7 +351,7 @@ var connections = []clause{
 		k.refused("Token after Delete", err, tenant.ErrNotFound)
 		_, _, err = k.store.Find(k.ctx, ours.ID, noon)
 		k.refused("Find after Delete", err, tenant.ErrNotFound)
-		for _, q := range []tenant.Query{{Tenant: acme}, {Tenant: acme, Connection: ours.ID}, {Tenant: acme, ResourceID: "u-2"}, {Refused: true}} {
+		for _, q := range []tenant.Query{{Tenant: acme}, {Tenant: acme, Connection: ours.ID}, {Tenant: acme, ResourceID: "u-2"}, {AllTenants: true, Refused: true}} {
 			k.equal(fmt.Sprintf("Records(%+v) after Delete", q), k.found(q), []string(nil))
 		}
 		k.refused("Delete again", k.store.Delete(k.ctx, ours), tenant.ErrNotFound)

@@ -160,11 +160,21 @@ func (k *kit) spend(ref tenant.Ref, name string, n int, at, since time.Time) int
 	return sum
 }
 
+// everybody is for page in place of a tenant.
+const everybody = "/"
+
+func (k *kit) page(of string, after tenant.Ref, limit int) ([]tenant.Connection, error) {
+	if of == everybody {
+		return k.store.AllConnections(k.ctx, after, limit)
+	}
+	return k.store.Connections(k.ctx, of, after, limit)
+}
+
 // state describes all that there is, a line each.
 func (k *kit) state() string {
 	k.t.Helper()
 	var text strings.Builder
-	list, err := k.store.Connections(k.ctx, "", tenant.Ref{}, 1000)
+	list, err := k.store.AllConnections(k.ctx, tenant.Ref{}, 1000)
 	k.done("Connections", err)
 	for _, c := range list {
 		fmt.Fprintf(&text, "%+v\n", c)
@@ -173,7 +183,7 @@ func (k *kit) state() string {
 		}
 		fmt.Fprintf(&text, "\tspent %d\n", k.spent(c.Ref(), "users"))
 	}
-	all, err := k.store.Records(k.ctx, tenant.Query{Limit: 10_000})
+	all, err := k.store.Records(k.ctx, tenant.Query{AllTenants: true, Limit: 10_000})
 	k.done("Records", err)
 	for _, r := range all {
 		fmt.Fprintf(&text, "%+v\n", r)

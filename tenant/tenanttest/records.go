@@ -12,9 +12,10 @@ const (
 	sayAppend    = "Append stores records, which have different IDs, in one transaction."
 	sayPassOver  = "Those of connections that there are not are passed over."
 	sayRecords   = "Records returns records, the newest first, as the query says."
-	sayOf        = "of a resource that they are about or that they changed, of the Tenant or Connection; empty: of any, or of none"
+	sayOf        = "of a resource that they are about or that they changed, of one Tenant or Connection; empty: of any, or of none"
 	sayBefore    = "the ID of a Record: those before it; empty: the newest"
 	sayTrim      = "Trim deletes the records of a connection from before a time, and all but the newest few."
+	sayExpire    = "Expire deletes the records of all connections from before a time"
 	longestBatch = 700
 )
 
@@ -54,7 +55,7 @@ var records = []clause{
 			{ID: "c", At: noon, Connection: tenant.Ref{Tenant: other, ID: ref.ID}, ResourceID: "u-1"},
 		}
 		k.done("Append", k.store.Append(k.ctx, list))
-		for _, q := range []tenant.Query{{}, {Tenant: acme, ResourceID: "u-1"}} {
+		for _, q := range []tenant.Query{{AllTenants: true}, {Tenant: acme, ResourceID: "u-1"}} {
 			k.equal(fmt.Sprintf("Records(%+v)", q), k.found(q), []string{"b"})
 		}
 		for _, q := range []tenant.Query{{Tenant: other}, {Tenant: other, ResourceID: "u-1"}} {
@@ -71,17 +72,18 @@ var records = []clause{
 		slices.Reverse(all)
 		for _, q := range []tenant.Query{
 			{},
+			{AllTenants: true},
 			{Tenant: acme},
 			{Tenant: other},
 			{Tenant: "nobody"},
 			{Tenant: acme, Connection: a.ID},
 			{Tenant: acme, Connection: b.ID},
-			{Connection: b.ID},
-			{Connection: "nothing"},
+			{AllTenants: true, Connection: b.ID},
+			{AllTenants: true, Connection: "nothing"},
 			{Tenant: acme, Connection: theirs.ID},
 			{Tenant: acme, ResourceID: "u-1"},
 			{Tenant: acme, Connection: b.ID, ResourceID: "u-1"},
-			{Connection: b.ID, ResourceID: "u-1"},
+			{AllTenants: true, Connection: b.ID, ResourceID: "u-1"},
 			{Tenant: acme, Connection: theirs.ID, ResourceID: "u-1"},
 			{Tenant: acme, ResourceID: "u-9"},
 		} {
@@ -117,7 +119,7 @@ var records = []clause{
 			want = append(want, k.record([]tenant.Ref{a, b}[i%2], 400, "u-1").ID)
 		}
 		slices.Reverse(want)
-		for _, q := range []tenant.Query{{}, {Tenant: acme}, {Tenant: acme, Refused: true}, {Tenant: acme, ResourceID: "u-1"}} {
+		for _, q := range []tenant.Query{{AllTenants: true}, {Tenant: acme}, {Tenant: acme, Refused: true}, {Tenant: acme, ResourceID: "u-1"}} {
 			q.Limit = 4
 			var got []string
 			for range len(want) {
@@ -172,6 +174,19 @@ var records = []clause{
 		k.done("Trim", k.store.Trim(k.ctx, ref, after(many), many))
 		k.equal("how many are left of none that are young enough", len(k.found(tenant.Query{Tenant: acme, Limit: many})), 0)
 	}},
+	{"expire", sayExpire, func(k *kit) {
+		a, theirs := k.add(acme), k.add(other)
+		const many = 1300
+		var list []tenant.Record
+		for i := range many {
+			list = append(list, tenant.Record{ID: k.newID(), At: after(i), Connection: []tenant.Ref{a, theirs}[i%2]})
+		}
+		k.done("Append", k.store.Append(k.ctx, list))
+		for _, c := range []struct{ from, left int }{{-1, many}, {0, many}, {1, many - 1}, {many - 10, 10}, {many - 10, 10}, {many, 0}, {many, 0}} {
+			k.done("Expire", k.store.Expire(k.ctx, after(c.from)))
+			k.equal(fmt.Sprintf("how many are left from second %d", c.from), len(k.found(tenant.Query{AllTenants: true, Limit: many})), c.left)
+		}
+	}},
 }
 
 // wanted are the IDs that a query has to find, of all records, the newest first.
@@ -181,7 +196,7 @@ func wanted(all []tenant.Record, q tenant.Query) (ids []string) {
 		limit = 100
 	}
 	for _, r := range all {
-		if q.Tenant != "" && r.Connection.Tenant != q.Tenant || q.Connection != "" && r.Connection.ID != q.Connection ||
+		if !q.AllTenants && r.Connection.Tenant != q.Tenant || q.Connection != "" && r.Connection.ID != q.Connection ||
 			q.ResourceID != "" && r.ResourceID != q.ResourceID || q.Refused && r.Status < 400 || q.Before != "" && r.ID >= q.Before {
 			continue
 		}

@@ -51,13 +51,14 @@ type row struct {
 	settings      string
 	seen, errorAt *int64
 	error         string
+	unknown       *int64
 	held          *int64
 	heldReason    string
 	approved      *int64
 }
 
 func (r *row) dest() []any {
-	return []any{&r.tenant, &r.id, &r.version, &r.created, &r.settings, &r.seen, &r.errorAt, &r.error, &r.held, &r.heldReason, &r.approved}
+	return []any{&r.tenant, &r.id, &r.version, &r.created, &r.settings, &r.seen, &r.errorAt, &r.error, &r.unknown, &r.held, &r.heldReason, &r.approved}
 }
 
 func (r *row) connection() (tenant.Connection, error) {
@@ -68,7 +69,7 @@ func (r *row) connection() (tenant.Connection, error) {
 	c := s.Connection
 	c.Tenant, c.ID, c.Version, c.Created = r.tenant, r.id, r.version, timeOf(&r.created)
 	c.Status = tenant.Status{
-		LastSeen: timeOf(r.seen), LastError: r.error, LastErrorAt: timeOf(r.errorAt),
+		LastSeen: timeOf(r.seen), LastError: r.error, LastErrorAt: timeOf(r.errorAt), LastUnknown: timeOf(r.unknown),
 		Held: timeOf(r.held), HeldReason: r.heldReason, Approved: timeOf(r.approved),
 	}
 	return c, nil
@@ -152,11 +153,25 @@ func (s *Store) Find(ctx context.Context, id string, at time.Time) (c tenant.Con
 }
 
 // Connections implements tenant.Store.
-func (s *Store) Connections(ctx context.Context, of string, after tenant.Ref, limit int) (page []tenant.Connection, err error) {
+func (s *Store) Connections(ctx context.Context, of string, after tenant.Ref, limit int) ([]tenant.Connection, error) {
 	if of > after.Tenant {
 		after = tenant.Ref{Tenant: of}
 	}
-	if !engine.Legible(of) || !legible(after) {
+	if !engine.Legible(of) {
+		return nil, ctx.Err()
+	}
+	page, err := s.AllConnections(ctx, after, limit)
+	// To look no further than the tenant is left to this: the database is then sure to
+	// go along the key.
+	if end := slices.IndexFunc(page, func(c tenant.Connection) bool { return c.Tenant != of }); end >= 0 {
+		page = page[:end]
+	}
+	return page, err
+}
+
+// AllConnections implements tenant.Store.
+func (s *Store) AllConnections(ctx context.Context, after tenant.Ref, limit int) (page []tenant.Connection, err error) {
+	if !legible(after) {
 		return nil, ctx.Err()
 	}
 	err = s.db.Read(ctx, func(q engine.Querier) error {
@@ -173,11 +188,6 @@ func (s *Store) Connections(ctx context.Context, of string, after tenant.Ref, li
 	})
 	if err != nil {
 		return nil, err
-	}
-	// To look no further than a tenant is left to this: the database is then sure to go
-	// along the key.
-	if end := slices.IndexFunc(page, func(c tenant.Connection) bool { return c.Tenant != of }); of != "" && end >= 0 {
-		page = page[:end]
 	}
 	return page, nil
 }

@@ -93,7 +93,7 @@ func (s *Store) Records(ctx context.Context, q tenant.Query) ([]tenant.Record, e
 	}
 	q.Before = cmp.Or(q.Before, afterAll)
 	q.Limit = cmp.Or(max(q.Limit, 0), defaultLimit)
-	if q.Tenant == "" && (q.Connection != "" || q.ResourceID != "") {
+	if q.AllTenants && (q.Connection != "" || q.ResourceID != "") {
 		return s.anywhere(ctx, q)
 	}
 	switch {
@@ -101,7 +101,7 @@ func (s *Store) Records(ctx context.Context, q tenant.Query) ([]tenant.Record, e
 		return s.ofResource(ctx, q)
 	case q.Connection != "":
 		return s.records(ctx, either(q.Refused, s.sql.Refused, s.sql.Records), q.Tenant, q.Connection, q.Before, q.Limit)
-	case q.Tenant != "":
+	case !q.AllTenants:
 		return s.ofTenant(ctx, q)
 	}
 	return s.records(ctx, either(q.Refused, s.sql.AllRefused, s.sql.AllRecords), q.Before, q.Limit)
@@ -127,7 +127,7 @@ func (s *Store) anywhere(ctx context.Context, q tenant.Query) ([]tenant.Record, 
 	if err != nil {
 		return nil, err
 	}
-	q.Tenant = of.tenant
+	q.Tenant, q.AllTenants = of.tenant, false
 	return s.Records(ctx, q)
 }
 
@@ -219,34 +219,59 @@ func (s *Store) Trim(ctx context.Context, ref tenant.Ref, before time.Time, keep
 		_, err := engine.One(ctx, q, []any{&beyond}, s.sql.Beyond, ref.Tenant, ref.ID, afterAll, max(keep, 0))
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.drop(ctx, func(id string, at int64) bool { return at < before.UnixMilli() || id <= beyond }, dropping{
+		oldest: s.sql.Oldest, of: []any{ref.Tenant, ref.ID, afterAll, trimmed},
+		upTo: s.sql.DropRecords, these: []any{ref.Tenant, ref.ID},
+	})
+}
+
+// Expire implements tenant.Store, likewise.
+func (s *Store) Expire(ctx context.Context, before time.Time) error {
+	return s.drop(ctx, func(_ string, at int64) bool { return at < before.UnixMilli() }, dropping{
+		oldest: s.sql.OldestOfAll, of: []any{trimmed}, upTo: s.sql.DropOfAll,
+	})
+}
+
+// dropping are the statements that find the oldest records and delete them.
+type dropping struct {
+	oldest string
+	of     []any
+	upTo   string
+	these  []any // and the newest of them
+}
+
+// drop deletes records from the oldest one on, while they are to go.
+func (s *Store) drop(ctx context.Context, goes func(id string, at int64) bool, how dropping) (err error) {
 	for more := true; more && err == nil; {
 		err = s.db.Write(ctx, func(ctx context.Context, tx engine.Querier) (err error) {
-			more, err = s.trim(ctx, tx, ref, before.UnixMilli(), beyond)
+			more, err = how.some(ctx, tx, goes)
 			return err
 		})
 	}
 	return err
 }
 
-// trim deletes some records and reports whether there may be more to delete.
-func (s *Store) trim(ctx context.Context, tx engine.Querier, ref tenant.Ref, before int64, beyond string) (more bool, err error) {
+// some deletes some records and reports whether there may be more to delete.
+func (how *dropping) some(ctx context.Context, tx engine.Querier, goes func(id string, at int64) bool) (more bool, err error) {
 	var last, end string // to delete, and of what was read
-	n, young := 0, false
+	n, stays := 0, false
 	err = engine.Each(ctx, tx, func(rows engine.Rows) error {
 		var at int64
 		if err := rows.Scan(&end, &at); err != nil {
 			return err
 		}
-		if n++; young || at >= before && end > beyond {
-			young = true
-		} else {
+		n++
+		if stays = stays || !goes(end, at); !stays {
 			last = end
 		}
 		return nil
-	}, s.sql.Oldest, ref.Tenant, ref.ID, afterAll, trimmed)
+	}, how.oldest, how.of...)
 	if err != nil || last == "" {
 		return false, err
 	}
-	_, err = tx.Exec(ctx, s.sql.DropRecords, ref.Tenant, ref.ID, last)
+	_, err = tx.Exec(ctx, how.upTo, append(slices.Clone(how.these), last)...)
 	return err == nil && n == trimmed && last == end, err
 }

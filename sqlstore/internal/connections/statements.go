@@ -23,7 +23,7 @@ type statements struct {
 	DeleteRecords    string
 	Hold             string // $3 when, $4 why
 	Approve          string // $3 until when
-	SeenConnections  string // $1 [[tenant, id, seen, error at, error], ...], of $2
+	SeenConnections  string // $1 [[tenant, id, seen, error at, error, unknown], ...], of $2
 	SeenTokens       string // likewise [[tenant, connection, id, used], ...]
 	Spent            string // $3 the name, $4 after when
 	Spend            string // $3 the name, $4 when, $5 how much
@@ -46,10 +46,12 @@ type statements struct {
 	Beyond           string // before $3, the newest but $4
 	Oldest           string // before $3, $4 of them
 	DropRecords      string // $3 the newest of them
+	OldestOfAll      string // $1 of them
+	DropOfAll        string // $1 the newest of them
 }
 
 const (
-	connectionColumns = "c.tenant_id, c.id, c.version, c.created_ms, c.settings, c.seen_ms, c.error_ms, c.error, c.held_ms, c.held_reason, c.approved_ms"
+	connectionColumns = "c.tenant_id, c.id, c.version, c.created_ms, c.settings, c.seen_ms, c.error_ms, c.error, c.unknown_ms, c.held_ms, c.held_reason, c.approved_ms"
 	tokenColumns      = "t.id, t.hash, t.label, t.created_by, t.created_ms, t.ends_ms, t.used_ms, t.revoked"
 	recordColumns     = "r.tenant_id, r.connection_id, r.id, r.at_ms, r.document"
 
@@ -92,8 +94,10 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 		Approve: "UPDATE scim_connection SET held_ms = NULL, held_reason = '', approved_ms = $3" + only,
 		SeenConnections: "UPDATE scim_connection AS c SET seen_ms = CASE WHEN x.seen > coalesce(c.seen_ms, 0) THEN x.seen ELSE c.seen_ms END," +
 			" error = CASE WHEN x.error_at > coalesce(c.error_ms, 0) THEN x.error ELSE c.error END," +
-			" error_ms = CASE WHEN x.error_at > coalesce(c.error_ms, 0) THEN x.error_at ELSE c.error_ms END" +
-			" FROM {tenant, id, seen#, error_at#, error} WHERE c.tenant_id = x.tenant AND c.id = x.id AND (x.seen > coalesce(c.seen_ms, 0) OR x.error_at > coalesce(c.error_ms, 0))",
+			" error_ms = CASE WHEN x.error_at > coalesce(c.error_ms, 0) THEN x.error_at ELSE c.error_ms END," +
+			" unknown_ms = CASE WHEN x.unknown > coalesce(c.unknown_ms, 0) THEN x.unknown ELSE c.unknown_ms END" +
+			" FROM {tenant, id, seen#, error_at#, error, unknown#} WHERE c.tenant_id = x.tenant AND c.id = x.id" +
+			" AND (x.seen > coalesce(c.seen_ms, 0) OR x.error_at > coalesce(c.error_ms, 0) OR x.unknown > coalesce(c.unknown_ms, 0))",
 		SeenTokens: "UPDATE scim_token AS t SET used_ms = x.used FROM {tenant, connection, id, used#}" +
 			" WHERE t.tenant_id = x.tenant AND t.connection_id = x.connection AND t.id = x.id AND x.used > coalesce(t.used_ms, 0)",
 
@@ -121,6 +125,8 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 		Beyond:      "SELECT r.id" + before + newest + " LIMIT 1 OFFSET $4",
 		Oldest:      "SELECT r.id, r.at_ms" + before + " ORDER BY r.tenant_id, r.connection_id, r.id LIMIT $4",
 		DropRecords: "DELETE FROM scim_record" + its + " AND id <= $3",
+		OldestOfAll: "SELECT r.id, r.at_ms FROM scim_record r ORDER BY r.id LIMIT $1",
+		DropOfAll:   "DELETE FROM scim_record WHERE id <= $1",
 	}
 	// What belongs to a row that was found. A planner without statistics would rather
 	// read a whole table, unless it is told that there is one.

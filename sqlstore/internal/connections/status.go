@@ -47,6 +47,9 @@ func rowsOf(seen []tenant.Seen) (connections, tokens [][]any) {
 		if n.LastErrorAt.After(status.LastErrorAt) {
 			status.LastError, status.LastErrorAt = n.LastError, n.LastErrorAt
 		}
+		if n.Unknown.After(status.LastUnknown) {
+			status.LastUnknown = n.Unknown
+		}
 		of[n.Ref] = status
 		if key := (tokenRef{n.Ref, n.TokenID}); n.TokenID != "" && engine.Legible(n.TokenID) && n.At.After(used[key]) {
 			used[key] = n.At
@@ -54,7 +57,7 @@ func rowsOf(seen []tenant.Seen) (connections, tokens [][]any) {
 	}
 	for _, ref := range slices.SortedFunc(maps.Keys(of), compare) {
 		status := of[ref]
-		connections = append(connections, []any{ref.Tenant, ref.ID, number(status.LastSeen), number(status.LastErrorAt), text(status.LastError)})
+		connections = append(connections, []any{ref.Tenant, ref.ID, number(status.LastSeen), number(status.LastErrorAt), text(status.LastError), number(status.LastUnknown)})
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(used), func(a, b tokenRef) int { return cmp.Or(compare(a.of, b.of), cmp.Compare(a.id, b.id)) }) {
 		tokens = append(tokens, []any{key.of.Tenant, key.of.ID, key.id, number(used[key])})

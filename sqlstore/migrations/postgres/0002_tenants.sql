@@ -14,6 +14,7 @@ CREATE TABLE scim_connection (
 	seen_ms     bigint,                      -- the last request; times that never were are null
 	error_ms    bigint,                      -- the last request that was refused
 	error       text   COLLATE "C" NOT NULL, -- what it was told
+	unknown_ms  bigint,                      -- the last request to the tenant's address with a token that is none of its
 	held_ms     bigint,                      -- since when the brake holds
 	held_reason text   COLLATE "C" NOT NULL,
 	approved_ms bigint,                      -- until when it lets everything pass

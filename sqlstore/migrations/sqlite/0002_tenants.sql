@@ -13,6 +13,7 @@ CREATE TABLE scim_connection (
 	seen_ms     INTEGER,          -- the last request; times that never were are null
 	error_ms    INTEGER,          -- the last request that was refused
 	error       TEXT    NOT NULL, -- what it was told
+	unknown_ms  INTEGER,          -- the last request to the tenant's address with a token that is none of its
 	held_ms     INTEGER,          -- since when the brake holds
 	held_reason TEXT    NOT NULL,
 	approved_ms INTEGER,          -- until when it lets everything pass
