@@ -2,9 +2,9 @@ package scimotel
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -43,12 +43,16 @@ func (of incoming) name() string {
 	return of.method
 }
 
-func (of incoming) attributes() []attribute.KeyValue {
-	method := of.method
-	if method == "" {
-		method = "_OTHER"
+// methodOrOther is what the semantic conventions have for a method.
+func (of incoming) methodOrOther() string {
+	if of.method == "" {
+		return "_OTHER"
 	}
-	out := []attribute.KeyValue{attribute.String("http.request.method", method), attribute.String("url.scheme", of.scheme)}
+	return of.method
+}
+
+func (of incoming) attributes() []attribute.KeyValue {
+	out := []attribute.KeyValue{attribute.String("http.request.method", of.methodOrOther()), attribute.String("url.scheme", of.scheme)}
 	if version, ok := strings.CutPrefix(of.proto, "HTTP/"); ok {
 		if version != "1.0" {
 			version = strings.TrimSuffix(version, ".0")
@@ -70,8 +74,12 @@ type answered struct {
 // failed reports whether the fault is the server's.
 func (of answered) failed() bool { return of.status >= 500 || of.status == 0 }
 
-// attributes are those that are not known from the start.
-func (of answered) attributes() (out []attribute.KeyValue) {
+func (of answered) attributes() []attribute.KeyValue {
+	return append(of.incoming.attributes(), of.result()...)
+}
+
+// result are the attributes that are not known from the start.
+func (of answered) result() (out []attribute.KeyValue) {
 	if of.status != 0 {
 		out = append(out, attribute.Int("http.response.status_code", of.status))
 	}
@@ -95,33 +103,6 @@ func (of answered) errorType() string {
 	return ""
 }
 
-// call is a call of the Store, as it is measured.
-type call struct{ method, outcome string }
-
-// memo keeps what is made of keys of which there are few.
-type memo[K comparable, V any] struct {
-	make func(K) []V
-	mu   sync.RWMutex
-	made map[K][]V
-}
-
-func (m *memo[K, V]) of(key K) []V {
-	m.mu.RLock()
-	v, ok := m.made[key]
-	m.mu.RUnlock()
-	if ok {
-		return v
-	}
-	v = m.make(key)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.made == nil {
-		m.made = map[K][]V{}
-	}
-	m.made[key] = v
-	return v
-}
-
 // details are the attributes that a span has besides.
 func details(v *scim.Report) (of []attribute.KeyValue) {
 	if len(v.Rules) > 0 {
@@ -129,6 +110,14 @@ func details(v *scim.Report) (of []attribute.KeyValue) {
 	}
 	if agent := v.Request.UserAgent(); agent != "" {
 		of = append(of, attribute.String("user_agent.original", strings.ToValidUTF8(agent[:min(len(agent), 200)], "")))
+	}
+	if len(v.Refused) > 0 {
+		var outcomes []string
+		for i := range v.Refused {
+			outcomes = append(outcomes, scim.Outcome(v.Refused[i].Err))
+		}
+		slices.Sort(outcomes)
+		of = append(of, attribute.StringSlice("scim.bulk.outcomes", slices.Compact(outcomes)))
 	}
 	var inactive, added, removed int
 	for _, c := range v.Changes {
@@ -141,7 +130,11 @@ func details(v *scim.Report) (of []attribute.KeyValue) {
 		key string
 		n   int
 	}{
-		{"scim.changes", len(v.Changes)}, {"scim.deactivations", inactive}, {"scim.members.added", added}, {"scim.members.removed", removed},
+		{"scim.bulk.refused", len(v.Refused)},
+		{"scim.changes", len(v.Changes)},
+		{"scim.deactivations", inactive},
+		{"scim.members.added", added},
+		{"scim.members.removed", removed},
 	} {
 		if n.n > 0 {
 			of = append(of, attribute.Int(n.key, n.n))
@@ -152,12 +145,12 @@ func details(v *scim.Report) (of []attribute.KeyValue) {
 
 // identity are the attributes of Options.Identify.
 func identity(v *scim.Report) []attribute.KeyValue {
-	of := []attribute.KeyValue{attribute.String("url.path", strings.ToValidUTF8(v.Request.URL.Path, "\uFFFD"))}
+	var of []attribute.KeyValue
 	for _, s := range []struct{ key, value string }{
-		{"scim.tenant", v.Principal.Tenant}, {"scim.subject", v.Principal.Subject}, {"scim.resource.id", strings.ToValidUTF8(v.ID, "\uFFFD")},
+		{"url.path", v.Request.URL.Path}, {"scim.tenant", v.Principal.Tenant}, {"scim.subject", v.Principal.Subject}, {"scim.resource.id", v.ID},
 	} {
 		if s.value != "" {
-			of = append(of, attribute.String(s.key, s.value))
+			of = append(of, attribute.String(s.key, strings.ToValidUTF8(s.value, "\uFFFD")))
 		}
 	}
 	return of

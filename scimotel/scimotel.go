@@ -11,6 +11,8 @@
 //	scim.operation         Report.Operation, if there is one
 //	scim.resource.type     the name of the resource type, if it is about one
 //	scim.rules             the tolerances it needed, as in docs/dialects.md
+//	scim.bulk.refused      how many operations of a bulk request were refused
+//	scim.bulk.outcomes     and what scim.Outcome says of them
 //	scim.changes           how many resources were changed
 //	scim.deactivations     how many of them are users who are not active any more
 //	scim.members.added     how many members were added to groups
@@ -22,14 +24,28 @@
 // done with the contexts of these calls, as by an instrumented database, is within
 // them in turn.
 //
-// The metrics are the histograms, in seconds,
+// The metrics are the same facts as those of package scimprom,
 //
-//	http.server.request.duration   as the semantic conventions have it, with scim.operation and scim.resource.type
-//	scim.store.duration            by scim.store.method and scim.outcome
+//	http.server.request.duration     histogram   those of the conventions, scim.operation, scim.resource.type
+//	http.server.active_requests      gauge       those of the conventions
+//	scim.store.call.duration         histogram   scim.store.method, scim.outcome
+//	scim.token.validation.duration   histogram   scim.outcome
+//	scim.dialect.rules               counter     scim.rule
+//	scim.bulk.refused                counter     scim.operation, scim.resource.type, scim.outcome
+//	scim.changes                     counter     scim.change (create, update, delete), scim.resource.type
+//	scim.deactivations               counter     scim.resource.type
+//	scim.members.added               counter     scim.resource.type
+//	scim.members.removed             counter     scim.resource.type
+//
+// and, if Options.Tenants asks for it,
+//
+//	scim.tenant.requests             counter     scim.tenant, http.response.status_code
+//
+// Durations are in seconds. No attribute of them has a value that a client chooses.
 //
 // Nothing has a token, a query, a body, the text of an error or a value of a
 // resource. Of whom a request is about spans tell only with Options.Identify, and
-// metrics never.
+// metrics never, but for the names of tenants with Options.Tenants.
 package scimotel
 
 import (
@@ -61,14 +77,22 @@ type Options struct {
 	Propagator propagation.TextMapPropagator
 
 	// Nested is for a Handler within otelhttp or the like, which has a server span
-	// and http.server.request.duration of each request already: the request's span
-	// is then an internal one within that, and the metric is left out.
+	// and the metrics http.server.… of each request already: the request's span is
+	// then an internal one within that, and the metrics are called
+	// scim.request.duration and scim.requests.in_flight, so that none is counted
+	// twice.
 	Nested bool
 
 	// Identify has spans say whom and what a request is about: scim.tenant,
 	// scim.subject, scim.resource.id and url.path. Default: traces do not, since
 	// many read them.
 	Identify bool
+
+	// Tenants is how many tenants are counted each for itself: the first ones that
+	// come, and all that come later as "other". Requests of nobody that is known are
+	// not. Their names are then attributes, which whoever reads the metrics sees.
+	// Default: none.
+	Tenants int
 }
 
 const name = "github.com/usherkit/scim/scimotel"
@@ -77,13 +101,9 @@ const name = "github.com/usherkit/scim/scimotel"
 type Observer struct {
 	tracer     trace.Tracer
 	propagator propagation.TextMapPropagator // nil: none
-	requests   metric.Float64Histogram       // nil: none
-	calls      metric.Float64Histogram
+	metrics    *metrics
 	identify   bool
-
-	incoming memo[incoming, trace.SpanStartOption]
-	answered memo[answered, metric.RecordOption]
-	called   memo[call, metric.RecordOption]
+	incoming   memo[incoming, trace.SpanStartOption]
 }
 
 var _ scim.Observer = (*Observer)(nil)
@@ -105,29 +125,15 @@ func New(options *Options) (*Observer, error) {
 	if opts.Nested {
 		kind = trace.SpanKindInternal
 	}
-	o := &Observer{tracer: opts.TracerProvider.Tracer(name), propagator: opts.Propagator, identify: opts.Identify}
-	o.incoming.make = func(of incoming) []trace.SpanStartOption {
-		return []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(of.attributes()...)}
-	}
-	o.answered.make = func(of answered) []metric.RecordOption {
-		return []metric.RecordOption{metric.WithAttributes(append(of.incoming.attributes(), of.attributes()...)...)}
-	}
-	o.called.make = func(of call) []metric.RecordOption {
-		return []metric.RecordOption{metric.WithAttributes(attribute.String("scim.store.method", of.method), attribute.String("scim.outcome", of.outcome))}
-	}
-	meter := opts.MeterProvider.Meter(name)
-	var err error
-	o.calls, err = meter.Float64Histogram("scim.store.duration", metric.WithUnit("s"), metric.WithDescription("Duration of calls of the SCIM store."),
-		metric.WithExplicitBucketBoundaries(.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	m, err := newMetrics(opts.MeterProvider.Meter(name), opts.Nested, opts.Tenants)
 	if err != nil {
 		return nil, err
 	}
-	if opts.Nested {
-		return o, nil
+	o := &Observer{tracer: opts.TracerProvider.Tracer(name), propagator: opts.Propagator, metrics: m, identify: opts.Identify}
+	o.incoming.make = func(of incoming) []trace.SpanStartOption {
+		return []trace.SpanStartOption{trace.WithSpanKind(kind), trace.WithAttributes(of.attributes()...)}
 	}
-	o.requests, err = meter.Float64Histogram("http.server.request.duration", metric.WithUnit("s"), metric.WithDescription("Duration of HTTP server requests."),
-		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10)) // as the conventions advise
-	return o, err
+	return o, nil
 }
 
 // BeginRequest implements scim.Observer.
@@ -136,31 +142,34 @@ func (o *Observer) BeginRequest(ctx context.Context, r *http.Request) (context.C
 		ctx = o.propagator.Extract(ctx, propagation.HeaderCarrier(r.Header))
 	}
 	start := time.Now()
-	of := incomingOf(r)
-	ctx, span := o.tracer.Start(ctx, of.name(), o.incoming.of(of)...)
+	in := incomingOf(r)
+	ctx, span := o.tracer.Start(ctx, in.name(), o.incoming.of(in)...)
+	o.metrics.run(ctx, in, 1)
 	return ctx, func(v *scim.Report) {
-		measured := o.requests != nil && o.requests.Enabled(ctx)
-		if !measured && !span.IsRecording() {
-			span.End()
+		defer span.End()
+		took := time.Since(start)
+		o.metrics.run(ctx, in, -1)
+		o.metrics.count(ctx, v)
+		if !span.IsRecording() && !o.metrics.requests.of.Enabled(ctx) {
 			return
 		}
-		took := time.Since(start)
-		of := answered{of, route(v), v.Status, string(v.Operation), v.Type}
-		if measured {
-			o.requests.Record(ctx, took.Seconds(), o.answered.of(of)...)
-		}
+		of := answered{in, route(v), v.Status, string(v.Operation), v.Type}
+		o.metrics.requests.record(ctx, took, of)
 		if span.IsRecording() {
-			span.SetName(strings.TrimSpace(of.name() + " " + of.route))
-			span.SetAttributes(of.attributes()...)
-			span.SetAttributes(details(v)...)
-			if o.identify {
-				span.SetAttributes(identity(v)...)
-			}
-			if of.failed() {
-				span.SetStatus(codes.Error, "")
-			}
+			o.describe(span, of, v)
 		}
-		span.End()
+	}
+}
+
+func (o *Observer) describe(span trace.Span, of answered, v *scim.Report) {
+	span.SetName(strings.TrimSpace(of.name() + " " + of.route))
+	span.SetAttributes(of.result()...)
+	span.SetAttributes(details(v)...)
+	if o.identify {
+		span.SetAttributes(identity(v)...)
+	}
+	if of.failed() {
+		span.SetStatus(codes.Error, "")
 	}
 }
 
@@ -173,20 +182,19 @@ func (o *Observer) BeginCall(ctx context.Context, c scim.Call) (context.Context,
 	}
 	ctx, span := o.tracer.Start(ctx, called)
 	return ctx, func(err error) {
+		defer span.End()
 		outcome := scim.Outcome(err)
-		if c.Of == scim.CalleeStore && o.calls.Enabled(ctx) {
-			o.calls.Record(ctx, time.Since(start).Seconds(), o.called.of(call{c.Method, outcome})...)
+		o.metrics.call(ctx, c, outcome, time.Since(start))
+		if !span.IsRecording() {
+			return
 		}
-		if span.IsRecording() {
-			span.SetAttributes(attribute.String("scim.outcome", outcome))
-			if c.Type != "" {
-				span.SetAttributes(attribute.String("scim.resource.type", c.Type))
-			}
-			if outcome == "error" || outcome == "unavailable" {
-				span.SetAttributes(attribute.String("error.type", outcome)) // and not its text, which may name people
-				span.SetStatus(codes.Error, "")
-			}
+		span.SetAttributes(attribute.String("scim.outcome", outcome))
+		if c.Type != "" {
+			span.SetAttributes(attribute.String("scim.resource.type", c.Type))
 		}
-		span.End()
+		if outcome == "error" || outcome == "unavailable" {
+			span.SetAttributes(attribute.String("error.type", outcome)) // and not its text, which may name people
+			span.SetStatus(codes.Error, "")
+		}
 	}
 }

@@ -11,6 +11,7 @@
 //	scim_store_call_duration_seconds         histogram   method, outcome
 //	scim_token_validation_duration_seconds   histogram   outcome
 //	scim_dialect_rules_total                 counter     rule
+//	scim_bulk_refused_total                  counter     operation, type, outcome
 //	scim_changes_total                       counter     op, type
 //	scim_deactivations_total                 counter     type
 //	scim_members_added_total                 counter     type
@@ -33,6 +34,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,6 +70,7 @@ type Observer struct {
 	calls    *prometheus.HistogramVec
 	tokens   *prometheus.HistogramVec
 	rules    *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 	changes  *prometheus.CounterVec
 	inactive *prometheus.CounterVec
 	added    *prometheus.CounterVec
@@ -103,13 +106,14 @@ func New(to prometheus.Registerer, options *Options) (*Observer, error) {
 		calls:    histogram("scim_store_call_duration_seconds", "How long calls of the store took.", "method", "outcome"),
 		tokens:   histogram("scim_token_validation_duration_seconds", "How long it took to tell whose a token is.", "outcome"),
 		rules:    counter("scim_dialect_rules_total", "Requests that needed a tolerance for an identity provider's dialect.", "rule"),
+		refused:  counter("scim_bulk_refused_total", "Operations of bulk requests that were refused.", "operation", "type", "outcome"),
 		changes:  counter("scim_changes_total", "Changes of resources that were stored.", "op", "type"),
 		inactive: counter("scim_deactivations_total", "Users that were active and then were not.", "type"),
 		added:    counter("scim_members_added_total", "Members added to groups.", "type"),
 		removed:  counter("scim_members_removed_total", "Members removed from groups.", "type"),
 		names:    map[string]bool{}, most: opts.Tenants,
 	}
-	all := []prometheus.Collector{o.running, o.requests, o.calls, o.tokens, o.rules, o.changes, o.inactive, o.added, o.removed}
+	all := []prometheus.Collector{o.running, o.requests, o.calls, o.tokens, o.rules, o.refused, o.changes, o.inactive, o.added, o.removed}
 	if opts.Tenants > 0 {
 		o.tenants = counter("scim_tenant_requests_total", "Requests by tenant.", "tenant", "status")
 		all = append(all, o.tenants)
@@ -135,6 +139,10 @@ func (o *Observer) BeginRequest(ctx context.Context, _ *http.Request) (context.C
 		o.requests.WithLabelValues(or(string(v.Operation)), or(v.Type), status).Observe(time.Since(start).Seconds())
 		for _, rule := range v.Rules {
 			o.rules.WithLabelValues(rule).Inc()
+		}
+		for i := range v.Refused {
+			of := &v.Refused[i]
+			o.refused.WithLabelValues(or(string(of.Operation)), or(of.Type), scim.Outcome(of.Err)).Inc()
 		}
 		for i := range v.Changes {
 			o.change(&v.Changes[i])
@@ -171,12 +179,12 @@ func (o *Observer) tenant(name string) string {
 	defer o.mu.Unlock()
 	switch {
 	case o.names[name]:
-		return name
 	case len(o.names) < o.most:
 		o.names[name] = true
-		return name
+	default:
+		return other
 	}
-	return other
+	return strings.ToValidUTF8(name, "\uFFFD") // Prometheus takes no other
 }
 
 // BeginCall implements scim.Observer.

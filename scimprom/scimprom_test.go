@@ -78,16 +78,40 @@ var tenants = scim.TokenValidatorFunc(func(_ context.Context, token string) (sci
 
 func newSite(t *testing.T, store scim.Store, options *scimprom.Options) site {
 	t.Helper()
+	return newSiteWith(t, nil, store, options)
+}
+
+func newSiteWith(t *testing.T, hooks scim.Hooks, store scim.Store, options *scimprom.Options) site {
+	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	observer, err := scimprom.New(registry, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := scim.NewHandler(store, tenants, &scim.Options{Observer: observer, Logger: slog.New(slog.DiscardHandler)})
+	h, err := scim.NewHandler(store, tenants, &scim.Options{Observer: observer, Hooks: hooks, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return site{t, registry, h}
+}
+
+// doorman refuses users by their names.
+type doorman struct{ scim.NoHooks }
+
+func (doorman) Admit(_ context.Context, e scim.Event) error {
+	if e.After != nil {
+		switch e.After.User().UserName {
+		case "held":
+			return scim.Errorf(scim.ErrConflict, "held until somebody approves")
+		case "limited":
+			return scim.ErrTooManyRequests
+		case "denied":
+			return scim.ErrForbidden
+		case "unlucky":
+			return errors.New("disk full")
+		}
+	}
+	return nil
 }
 
 func (s site) do(token, method, target, body string) string {
@@ -173,6 +197,41 @@ scim_token_validation_duration_seconds_count{outcome="refused"} 1
 	}
 }
 
+// What is refused of a bulk request, which is itself answered 200.
+func TestBulk(t *testing.T) {
+	s := newSiteWith(t, doorman{}, new(memstore.Store), nil)
+	s.do("acme", "POST", "/Bulk", bulk(
+		create("ann"), create("held"), create("limited"), create("unlucky"), create("ANN"), create("denied"),
+		`{"method":"DELETE","path":"/Users/hunter2"}`, `{"method":"POST","bulkId":"x","path":"/Hunter2","data":{}}`,
+	))
+	const want = `scim_bulk_refused_total{operation="create",outcome="conflict",type="User"} 2
+scim_bulk_refused_total{operation="create",outcome="error",type="User"} 1
+scim_bulk_refused_total{operation="create",outcome="limited",type="User"} 1
+scim_bulk_refused_total{operation="create",outcome="refused",type="User"} 1
+scim_bulk_refused_total{operation="delete",outcome="not_found",type="User"} 1
+scim_bulk_refused_total{operation="none",outcome="not_found",type="none"} 1
+scim_changes_total{op="create",type="User"} 1
+scim_request_duration_seconds_count{operation="bulk",status="200",type="none"} 1
+scim_requests_in_flight 0
+scim_store_call_duration_seconds_count{method="Create",outcome="conflict"} 1
+scim_store_call_duration_seconds_count{method="Create",outcome="ok"} 1
+scim_store_call_duration_seconds_count{method="Get",outcome="not_found"} 1
+scim_token_validation_duration_seconds_count{outcome="ok"} 1
+`
+	if got := s.lines(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func bulk(operations ...string) string {
+	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[` + strings.Join(operations, ",") + `]}`
+}
+
+// create is an operation that creates a user.
+func create(name string) string {
+	return `{"method":"POST","bulkId":"` + name + `","path":"/Users","data":{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"` + name + `"}}`
+}
+
 // Tenants are labels only if that is asked for, and no more of them than that.
 func TestTenants(t *testing.T) {
 	s := newSite(t, new(memstore.Store), &scimprom.Options{Tenants: 2})
@@ -198,6 +257,12 @@ scim_tenant_requests_total{status="200",tenant="other"} 3
 	s.do("expired", "GET", "/Users", "")
 	if want := `scim_tenant_requests_total{status="401",tenant="expired"} 1`; !strings.Contains(s.lines(), want) {
 		t.Errorf("a tenant whose token has expired is not to be seen:\n%s", s.lines())
+	}
+
+	s = newSite(t, new(memstore.Store), &scimprom.Options{Tenants: 1})
+	s.do("a\xff", "GET", "/Users", "")
+	if want := "scim_tenant_requests_total{status=\"200\",tenant=\"a\uFFFD\"} 1"; !strings.Contains(s.lines(), want) {
+		t.Errorf("a tenant whose name is no UTF-8 is not to be seen:\n%s", s.lines())
 	}
 }
 
