@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -25,6 +24,7 @@ const (
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
 	claimScope      = "scope"
 	claimClient     = "client_id"
+	claimRevoked    = "revocations"
 )
 
 // A minter makes the text of access tokens and reads it.
@@ -43,8 +43,9 @@ type minter interface {
 // may do is asked when the token comes.
 type accessToken struct {
 	jwt.Claims
-	Client string `json:"client_id"`
-	Scope  string `json:"scope"`
+	Client      string `json:"client_id"`
+	Scope       string `json:"scope"`
+	Revocations int    `json:"revocations,omitzero"` // of the client, when its credentials were looked at
 }
 
 func newMinter(o *Options) (minter, []jose.JSONWebKey, error) {
@@ -175,17 +176,15 @@ func (s *signer) read(token string) (*claims, error) {
 	return parseClaims(payload)
 }
 
-// issue makes an access token of a client whose credentials were asked about from
-// since on. That is its iat: if they are ended while they are looked at, it is void
-// with those that were issued before.
-func (s *Server) issue(clientID string, since time.Time) (string, error) {
+// issue makes an access token of a client.
+func (s *Server) issue(of client) (string, error) {
 	now := s.options.Now()
 	return s.tokens.mint(&accessToken{
 		Claims: jwt.Claims{
-			Issuer: s.options.Issuer, Subject: clientID, Audience: jwt.Audience{s.options.Audience}, ID: rand.Text(),
-			IssuedAt: jwt.NewNumericDate(since), Expiry: jwt.NewNumericDate(now.Add(s.options.Lifetime)),
+			Issuer: s.options.Issuer, Subject: of.id, Audience: jwt.Audience{s.options.Audience}, ID: rand.Text(),
+			IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(s.options.Lifetime)),
 		},
-		Client: clientID, Scope: scope,
+		Client: of.id, Scope: scope, Revocations: of.revocations,
 	})
 }
 
@@ -201,9 +200,9 @@ func (s *Server) ValidateToken(ctx context.Context, token string) (scim.Principa
 		return scim.Principal{}, err
 	}
 	if r, ok := s.options.Principals.(Revoker); ok {
-		from, err := r.ValidFrom(ctx, g.client)
-		if err == nil && !g.issued.After(from.Truncate(time.Second)) {
-			err = refused("it was issued no later than %s, and its client's secret replaced since", from.UTC().Format(time.RFC3339))
+		ended, err := r.Revocations(ctx, g.client, false)
+		if err == nil && g.revocations < ended {
+			err = refused("what it was issued for has been revoked since")
 		}
 		if err != nil {
 			return scim.Principal{}, err
@@ -238,7 +237,7 @@ func (s *Server) readToken(token string) (grant, error) {
 	case said.IssuedAt.Time().After(now.Add(skew)):
 		return grant{}, refused("it was issued at a time that is yet to come")
 	}
-	g := grant{said.Subject, said.IssuedAt.Time(), said.Expiry.Time()}
+	g := grant{said.Subject, said.number(claimRevoked), said.IssuedAt.Time(), said.Expiry.Time()}
 	s.grants.put(token, g, now)
 	return g, nil
 }

@@ -91,30 +91,29 @@ func TestPrincipalIsThePresentOne(t *testing.T) {
 // revoking is a Revoker.
 type revoking struct {
 	*clients
-	from time.Time
-	err  error
+	n   int
+	err error
 }
 
-func (r *revoking) ValidFrom(context.Context, string) (time.Time, error) { return r.from, r.err }
+func (r *revoking) Revocations(context.Context, string, bool) (int, error) { return r.n, r.err }
 
 func TestRevoker(t *testing.T) {
-	r := &revoking{}
+	r := &revoking{n: 3}
 	w := newWorld(t, func(o *oauth.Options) { r.clients = o.Principals.(*clients); o.Principals = r })
 	token := w.get(t)
 	for _, tt := range []struct {
 		name string
-		from time.Time
+		n    int
 		want bool
 	}{
-		{"never", time.Time{}, true},
-		{"the second before", start.Add(-time.Millisecond), true},
-		{"in the same second", start, false},
-		{"later in that second", start.Add(999 * time.Millisecond), false},
-		{"after", start.Add(time.Hour), false},
+		{"as often as then", 3, true},
+		{"less often, as one knows who is late", 2, true},
+		{"once more", 4, false},
+		{"often", 400, false},
 	} {
-		r.from = tt.from
+		r.n = tt.n
 		if got := w.opens(t, token); got != tt.want {
-			t.Errorf("replaced %s: got %v, want %v", tt.name, got, tt.want)
+			t.Errorf("revoked %s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	r.err = errors.New("database")

@@ -87,7 +87,7 @@ func TestAnyHandsRequestsOn(t *testing.T) {
 
 // Secrets of several kinds are asked afresh where one of them can be.
 func TestAnyAsksAfresh(t *testing.T) {
-	f := &fresh{clients: &clients{}, clock: &clock{now: start}}
+	f := &fresh{clients: &clients{}}
 	all := oauth.Any(f, scim.StaticToken("static", scim.Principal{Subject: "static"})).(oauth.FreshAuthenticator)
 	if p, _, err := all.AuthenticateFresh(httptest.NewRequest(http.MethodGet, "/", nil), secret); err != nil || p.Subject != client {
 		t.Errorf("got %q, %v; want what it knows now", p.Subject, err)

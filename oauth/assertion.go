@@ -76,32 +76,36 @@ func (i *Issuer) check() error {
 // a stranger may have made it, so whatever is wrong with it or its client is
 // invalidClient, and for the log alone: a client that there is has keys that may not
 // be had, and others have none.
-func (s *Server) assertion(ctx context.Context, clientID, token string) (string, error) {
+func (s *Server) assertion(ctx context.Context, clientID, token string) (of client, err error) {
+	of.id = clientID
 	parsed, err := parseSigned(token, algorithms)
 	if err != nil {
-		return clientID, err
+		return of, err
 	}
 	said, err := parseClaims(parsed.UnsafePayloadWithoutVerification()) // to know whom to ask
 	if err != nil {
-		return clientID, err
+		return of, err
 	}
-	if clientID == "" {
-		clientID = said.Subject
+	if of.id == "" {
+		of.id = said.Subject
 	}
-	if err := checkClientID(clientID); err != nil {
-		return "", err
+	if err := checkClientID(of.id); err != nil {
+		return client{}, err
 	}
-	issuers, err := s.options.Trust(ctx, clientID)
+	var issuers []Issuer
+	if of.revocations, err = s.revocations(ctx, of.id); err == nil { // before it is known whom the client trusts: that may end meanwhile
+		issuers, err = s.options.Trust(ctx, of.id)
+	}
 	switch {
 	case errors.Is(err, scim.ErrUnauthorized):
-		return clientID, invalidClient(err)
+		return of, invalidClient(err)
 	case err != nil:
-		return clientID, err // it is so for all clients
+		return of, err // it is so for all clients
 	}
 	err = refused("the client trusts nobody called %.200q", said.Issuer)
 	for _, i := range issuers {
 		if bad := i.check(); bad != nil {
-			return clientID, invalidClient(bad)
+			return of, invalidClient(bad)
 		}
 		if i.Name != said.Issuer {
 			continue
@@ -116,11 +120,11 @@ func (s *Server) assertion(ctx context.Context, clientID, token string) (string,
 			continue
 		}
 		if i.Once {
-			return clientID, s.once(ctx, clientID, said.ID, until)
+			return of, s.once(ctx, of.id, said.ID, until)
 		}
-		return clientID, nil
+		return of, nil
 	}
-	return clientID, invalidClient(err)
+	return of, invalidClient(err)
 }
 
 // holds reports whether what an assertion says is what its issuer is trusted to say.

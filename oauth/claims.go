@@ -42,6 +42,14 @@ func (c *claims) text(name string) (value string) {
 	return value
 }
 
+// number returns a claim that is a whole number, or 0.
+func (c *claims) number(name string) (value int) {
+	if raw := c.all[name]; raw == nil || json.Unmarshal(raw, &value) != nil {
+		return 0
+	}
+	return value
+}
+
 // inTime reports whether the claims hold at a time, on a clock that may be a minute
 // off, and until when.
 func (c *claims) inTime(now time.Time) (until time.Time, err error) {

@@ -87,12 +87,18 @@ func TestRemovedFederationBuysNothing(t *testing.T) {
 	}
 }
 
-// A fresh is a FreshAuthenticator whose secret is revoked while it is looked at.
+// A fresh is a FreshAuthenticator whose secret is revoked at some moment of its being
+// looked at.
 type fresh struct {
 	*clients
-	clock     *clock
-	validFrom time.Time
-	done      int
+	moment, now int // of the calls
+	revoked     bool
+	done        int
+}
+
+func (f *fresh) pass() {
+	f.now++
+	f.revoked = f.revoked || f.now == f.moment
 }
 
 func (f *fresh) Authenticate(*http.Request, string) (scim.Principal, func(), error) {
@@ -100,33 +106,49 @@ func (f *fresh) Authenticate(*http.Request, string) (scim.Principal, func(), err
 }
 
 func (f *fresh) AuthenticateFresh(*http.Request, string) (scim.Principal, func(), error) {
-	f.clock.add(2 * time.Second)
-	f.validFrom = f.clock.Now()
-	f.clock.add(2 * time.Second)
+	f.pass()
+	defer f.pass()
+	if f.revoked {
+		return scim.Principal{}, nil, scim.ErrUnauthorized
+	}
 	return scim.Principal{Subject: client}, func() { f.done++ }, nil
 }
 
-func (f *fresh) ValidFrom(context.Context, string) (time.Time, error) { return f.validFrom, nil }
+func (f *fresh) Revocations(_ context.Context, _ string, asOfNow bool) (int, error) {
+	if asOfNow {
+		f.pass()
+		defer f.pass()
+	}
+	if f.revoked {
+		return 1, nil
+	}
+	return 0, nil
+}
 
-// TestIssuedWhenAsked: an access token is of the time at which its secret was asked
-// about, and valid for as long as the answer says.
-func TestIssuedWhenAsked(t *testing.T) {
-	f := &fresh{clock: &clock{now: start}}
-	w := newWorld(t, func(o *oauth.Options) {
-		f.clients = o.Principals.(*clients)
-		o.Secrets, o.Principals, o.Now = f, f, f.clock.Now
-	})
-	a := w.send(post(form("client_id", client, "client_secret", secret)))
-	if a.status != 200 || f.done != 1 {
-		t.Fatalf("got %d %s, %d times done; want 200 and once", a.status, a.body, f.done)
+// TestRevokedMeanwhile: whenever a secret is revoked while it is looked at, it buys no
+// access token that is accepted.
+func TestRevokedMeanwhile(t *testing.T) {
+	issued := 0
+	for moment := range 8 { // 0: never
+		f := &fresh{moment: moment}
+		w := newWorld(t, func(o *oauth.Options) {
+			f.clients = o.Principals.(*clients)
+			o.Secrets, o.Principals = f, f
+		})
+		a := w.send(post(form("client_id", client, "client_secret", secret)))
+		if a.status != 200 {
+			continue
+		}
+		issued++
+		if f.done != 2 {
+			t.Errorf("revoked in moment %d: %d times done, want 2", moment, f.done)
+		}
+		if got := w.opens(t, a.AccessToken); got == f.revoked {
+			t.Errorf("revoked in moment %d: accepted: %v", moment, got)
+		}
 	}
-	if w.opens(t, a.AccessToken) {
-		t.Error("its secret was revoked while it was looked at, and it is accepted")
-	}
-	f.validFrom = time.Time{}
-	f.clock.add(time.Hour - time.Second)
-	if !w.opens(t, a.AccessToken) {
-		t.Error("a second before the hour is over it is refused")
+	if issued != 3 { // never; when all is looked at; after that
+		t.Errorf("%d access tokens were issued, want 3", issued)
 	}
 }
 

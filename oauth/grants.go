@@ -9,6 +9,7 @@ import (
 // A grant is an access token that was read.
 type grant struct {
 	client          string
+	revocations     int
 	issued, expires time.Time
 }
 

@@ -28,13 +28,14 @@ type Principals interface {
 
 // A Revoker is a Principals that knows which access tokens of a client are void
 // before they expire: those that were issued before its secret was replaced, as
-// it had leaked.
+// it had leaked. It counts, so that nothing depends on whose clock is right.
 type Revoker interface {
 	Principals
 
-	// ValidFrom returns when a client's secret was last replaced: access tokens that
-	// were issued before, or in the same second, are void. The zero time: none is.
-	ValidFrom(ctx context.Context, clientID string) (time.Time, error)
+	// Revocations returns how often what a client has was ended at once: access tokens
+	// that were issued when it was less are void. If fresh is set nothing is left out
+	// that another process has ended by now; otherwise it may be some seconds late.
+	Revocations(ctx context.Context, clientID string, fresh bool) (int, error)
 }
 
 // A FreshAuthenticator is a scim.Authenticator that keeps what it knows of tokens,

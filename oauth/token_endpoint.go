@@ -135,40 +135,73 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) (clientID, t
 	if err != nil {
 		return given.clientID, "", err
 	}
-	since := s.options.Now()
-	if clientID, err = s.authenticate(r, given); err != nil {
-		return clientID, "", err
+	of, err := s.authenticate(r, given)
+	if err != nil {
+		return of.id, "", err
 	}
-	token, err = s.issue(clientID, since)
-	return clientID, token, err
+	token, err = s.issue(of)
+	return of.id, token, err
 }
 
-// authenticate returns the id of the client whose credentials these are.
-func (s *Server) authenticate(r *http.Request, given credentials) (clientID string, err error) {
+// A client is one that may have an access token.
+type client struct {
+	id          string
+	revocations int // see Revoker; of a moment after which its credentials were good
+}
+
+// revocations asks a Revoker, if there is one.
+func (s *Server) revocations(ctx context.Context, clientID string) (int, error) {
+	if r, ok := s.options.Principals.(Revoker); ok {
+		return r.Revocations(ctx, clientID, true)
+	}
+	return 0, nil
+}
+
+// authenticate returns the client whose credentials these are; with an error, whose
+// they are said to be.
+func (s *Server) authenticate(r *http.Request, given credentials) (of client, err error) {
 	ctx := r.Context()
+	of.id = given.clientID
 	if given.assertion == "" {
-		return given.clientID, s.secret(r, given)
+		of.revocations, err = s.secret(r, given)
+		return of, err
 	}
 	if s.options.Trust == nil {
-		return given.clientID, refused("no assertions are taken here")
+		return of, refused("no assertions are taken here")
 	}
 	if limit := s.limitAssertions; limit != nil {
 		done, refusal := limit(r)
 		if refusal != nil {
-			return given.clientID, refusal
+			return of, refusal
 		}
 		if done != nil {
 			defer func() { done(err) }()
 		}
 	}
-	if clientID, err = s.assertion(ctx, given.clientID, given.assertion); err != nil {
-		return clientID, err
+	if of, err = s.assertion(ctx, given.clientID, given.assertion); err != nil {
+		return of, err
 	}
-	return clientID, s.mayCome(ctx, clientID)
+	return of, s.mayCome(ctx, of.id)
 }
 
-// secret reports whether a secret is the client's.
-func (s *Server) secret(r *http.Request, given credentials) error {
+// secret reports whether a secret is the client's, and returns the client's
+// revocations. It is asked about twice, before and after they are counted: one that is
+// revoked meanwhile buys nothing that outlives it.
+func (s *Server) secret(r *http.Request, given credentials) (revocations int, err error) {
+	if err = s.hasSecret(r, given); err != nil {
+		return 0, err
+	}
+	if _, ends := s.options.Principals.(Revoker); !ends {
+		return 0, nil
+	}
+	if revocations, err = s.revocations(r.Context(), given.clientID); err != nil {
+		return 0, err
+	}
+	return revocations, s.hasSecret(r, given)
+}
+
+// hasSecret reports whether a secret is the client's now.
+func (s *Server) hasSecret(r *http.Request, given credentials) error {
 	if _, err := s.readToken(given.secret); err == nil { // which would renew itself for ever
 		return refused("the secret is an access token")
 	}

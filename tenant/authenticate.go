@@ -20,10 +20,7 @@ type lookup struct {
 // Registry to the Handler as it is, which calls Authenticate.
 func (r *Registry) ValidateToken(ctx context.Context, token string) (scim.Principal, error) {
 	e, err := r.find(ctx, token, lookup{})
-	if e == nil || e.found == nil {
-		return scim.Principal{}, err
-	}
-	return e.principal, err
+	return e.whose(), err
 }
 
 // Authenticate implements scim.Authenticator: the token is known and alive, its
@@ -47,11 +44,8 @@ func (r *Registry) authenticate(q *http.Request, token string, fresh bool) (scim
 			err = tooManyFailures(wait, err)
 		}
 	}
-	if e == nil || e.found == nil {
-		return scim.Principal{}, nil, err
-	}
 	if err != nil {
-		return e.principal, nil, err // whose dead token it is, for the record
+		return e.whose(), nil, err // whose dead token it is, for the record
 	}
 	now := r.now()
 	r.pending.see(e, now)
@@ -197,13 +191,17 @@ func (r *Registry) Principal(ctx context.Context, connectionID string) (scim.Pri
 	return e.principal, nil
 }
 
-// ValidFrom returns Connection.ValidFrom of a connection, for oauth.Server.
-func (r *Registry) ValidFrom(ctx context.Context, connectionID string) (time.Time, error) {
-	e, err := r.subject(ctx, connectionID, false)
-	if err != nil {
-		return time.Time{}, err
+// Revocations returns Connection.Revocations of a connection, for oauth.Server: as
+// the Store has them now if fresh is set.
+func (r *Registry) Revocations(ctx context.Context, connectionID string, fresh bool) (int, error) {
+	e, err := r.subject(ctx, connectionID, fresh)
+	switch {
+	case fresh && errors.Is(err, scim.ErrUnauthorized):
+		return 0, errUnknown // whoever asks has shown nothing yet
+	case err != nil:
+		return 0, err
 	}
-	return e.found.ValidFrom, nil
+	return e.found.Revocations, nil
 }
 
 // FederationOf returns Connection.Federation of a connection as the Store has it now,

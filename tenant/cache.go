@@ -30,6 +30,14 @@ type entry struct {
 	used     atomic.Int64 // the minute of the last use that was noted, in seconds since 1970
 }
 
+// whose returns whose token it is, if it is anybody's.
+func (e *entry) whose() scim.Principal {
+	if e == nil {
+		return scim.Principal{}
+	}
+	return e.principal
+}
+
 // mostUnknown is how many ids that there are not are remembered. They have room of
 // their own: made-up ones drive out no other.
 const mostUnknown = 1000

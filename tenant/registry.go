@@ -189,7 +189,7 @@ func (r *Registry) AllConnections(ctx context.Context, after Ref, limit int) ([]
 
 // Change changes the settings of a connection. change is called again if another
 // change came between. In this process it takes effect at once, in others within
-// Options.Stale. Tenant, ID, Created and Status stay what they are, and ValidFrom
+// Options.Stale. Tenant, ID, Created and Status stay what they are, and Revocations
 // too, unless a Federation ends.
 func (r *Registry) Change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {
 	for try := 1; ; try++ {
@@ -203,9 +203,9 @@ func (r *Registry) Change(ctx context.Context, ref Ref, change func(*Connection)
 			return Connection{}, err
 		}
 		c.Tenant, c.ID, c.Created, c.Status, c.Version = was.Tenant, was.ID, was.Created, was.Status, was.Version+1
-		c.ValidFrom = was.ValidFrom
-		if now := stamp(r.now()); !was.Federation.isZero() && c.Federation != was.Federation && now.After(c.ValidFrom) {
-			c.ValidFrom = now // with the one whom it trusted, what was given to it ends
+		c.Revocations = was.Revocations
+		if !was.Federation.isZero() && c.Federation != was.Federation {
+			c.Revocations++ // with the one whom it trusted, what was given to it ends
 		}
 		if err := c.check(); err != nil {
 			return Connection{}, err

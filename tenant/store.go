@@ -103,21 +103,18 @@ type Store interface {
 
 // A Revocation ends tokens at once.
 type Revocation struct {
-	// At is when: what ends later ends then, and Connection.ValidFrom becomes At
-	// unless it is later.
-	At time.Time
+	At time.Time // when: what ends later ends then
 
 	TokenID string // the one that ends; empty: all do
 	Token   *Token // is stored then; nil: none
 	Off     bool   // Connection.Federation ends too
 }
 
-// Apply makes of the settings of a connection what they are then. It is for Stores.
+// Apply makes of the settings of a connection what they are then: there is one more of
+// its Revocations. It is for Stores.
 func (r *Revocation) Apply(c *Connection) {
 	c.Version++
-	if at := stamp(r.At); at.After(c.ValidFrom) {
-		c.ValidFrom = at
-	}
+	c.Revocations++
 	if r.Off {
 		c.Federation = Federation{}
 	}

@@ -80,10 +80,10 @@ type Connection struct {
 	Created time.Time
 	Version int // changes with each change of the settings
 
-	// ValidFrom is since when access tokens of module oauth are valid that were
-	// issued for it: when one of its tokens was last ended at once, or a Federation.
-	// The Registry sets it.
-	ValidFrom time.Time
+	// Revocations is how often what gave access was ended at once: a token, or a
+	// Federation. Access tokens of module oauth that were issued when it was less are
+	// void. The Registry counts them.
+	Revocations int
 
 	Status Status // not a setting: what Registry.Change does to it is not kept
 }

@@ -294,7 +294,7 @@ var breakages = []breakage{
 	{"a revocation is no setting", with(func(b *broken, good *tenant.Memory) {
 		b.connection = func(ctx context.Context, ref tenant.Ref) (tenant.Connection, error) {
 			c, err := good.Connection(ctx, ref)
-			c.ValidFrom = time.Time{}
+			c.Revocations = 0
 			return c, err
 		}
 	}), []string{"revoke and the settings"}},

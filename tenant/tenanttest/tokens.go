@@ -12,7 +12,7 @@ const (
 	sayInTurn  = "Of several calls at the same time each ends the tokens of those before it."
 	sayRevoke  = "Revoke sets Revoked of one token of a connection or of all, ends them, and changes the settings as Revocation.Apply does: all of it or nothing. It reports ErrNotFound if there is no such connection or token."
 	sayRevoked = "Of several calls at the same time each revokes the tokens of those before it."
-	sayAt      = "At is when: what ends later ends then, and Connection.ValidFrom becomes At unless it is later."
+	sayApply   = "Apply makes of the settings of a connection what they are then: there is one more of its Revocations."
 	sayToken   = "Token finds a token by its id, with its connection, and reports whether the connection has one that is alive at a time; or ErrNotFound."
 	sayTokens  = "Tokens returns those of a connection, the newest first, or ErrNotFound."
 )
@@ -155,24 +155,21 @@ var tokens = []clause{
 		}
 		got, _ := k.token("fresh", noon)
 		k.equal("a token after a Revoke that failed", got, fresh)
-		k.equal("ValidFrom after a Revoke that failed", k.connection(ref).ValidFrom, after(10))
+		k.equal("Revocations after a Revoke that failed", k.connection(ref).Revocations, 1)
 	}},
-	{"revoke and the settings", sayAt, func(k *kit) {
+	{"revoke and the settings", sayApply, func(k *kit) {
 		c := tenant.Connection{Tenant: acme, ID: "c", Name: "Entra ID", Federation: tenant.Federation{KeysURL: "https://idp.example/keys"}, Created: noon, Version: 1}
 		k.done("Add", k.store.Add(k.ctx, c))
 		k.done("Note", k.store.Note(k.ctx, []tenant.Seen{{Ref: c.Ref(), At: noon}}))
 		c.Status.LastSeen = noon
-		for _, step := range []struct {
-			what      tenant.Revocation
-			validFrom time.Time
-		}{{tenant.Revocation{At: after(10)}, after(10)}, {tenant.Revocation{At: after(5)}, after(10)}, {tenant.Revocation{At: after(20), Off: true}, after(20)}} {
-			k.done("Revoke", k.store.Revoke(k.ctx, c.Ref(), step.what))
-			c.ValidFrom = step.validFrom
+		for _, what := range []tenant.Revocation{{At: after(10)}, {At: after(5)}, {At: after(20), Off: true}} {
+			k.done("Revoke", k.store.Revoke(k.ctx, c.Ref(), what))
+			c.Revocations++
 			c.Version++
-			if step.what.Off {
+			if what.Off {
 				c.Federation = tenant.Federation{}
 			}
-			k.equal(fmt.Sprintf("Connection after Revoke of %+v", step.what), k.connection(c.Ref()), c)
+			k.equal(fmt.Sprintf("Connection after Revoke of %+v", what), k.connection(c.Ref()), c)
 		}
 	}},
 	{"revoke at the same time", sayRevoked, func(k *kit) {
