@@ -3,7 +3,7 @@
 # The package pattern "work" means every package of every module in go.work.
 
 GO       ?= go
-FUZZTIME ?= 30s
+FUZZTIME ?= 20000x
 BENCH    ?= .
 COUNT    ?= 6
 
@@ -49,7 +49,8 @@ format:
 standalone:
 	@for m in $(modules); do echo "go vet without go.work in $$m"; (cd $$m && GOWORK=off $(GO) vet ./...); done
 
-# Each fuzz target there is, one after the other, for FUZZTIME.
+# Each fuzz target there is, one after the other, with FUZZTIME inputs. It is no time,
+# whose end Go 1.26 may report as a failure (go.dev/issue/75804).
 fuzz:
 	@$(GO) test -list '^Fuzz' work \
 	| awk '/^Fuzz/ { found[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, found[i]; total += n; n = 0 } END { exit !total }' \
