@@ -9,13 +9,16 @@ import (
 )
 
 // A TokenValidator knows the bearer tokens of identity providers. Its method
-// may be called concurrently.
+// may be called concurrently. It is asked of tokens of the scheme Bearer alone: who
+// authenticates clients in another way, such as by their certificates, does so in
+// front of the Handler and sets that header.
 type TokenValidator interface {
 	// ValidateToken reports whose token it is, or ErrUnauthorized (401): bare or
 	// wrapped, the answer does not say why, and an [Error] of that kind says what
-	// its Detail does. Other kinds of Error are answered as they say
-	// (ErrTooManyRequests: 429), and any other error means that it could not
-	// tell, and is answered 500.
+	// its Detail does. Other kinds are answered by their status (ErrTooManyRequests:
+	// 429, ErrUnavailable: 503), and any other error means that it could not tell,
+	// and is answered 500. With ErrUnauthorized the Principal may say whose token it
+	// was: it is for the log and for Observers, and lets nobody in.
 	ValidateToken(ctx context.Context, token string) (Principal, error)
 }
 

@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"strconv"
@@ -216,8 +215,7 @@ func (c *decoder) wrong(expected string) error {
 }
 
 func (c *decoder) syntax(err error) error {
-	var fault *jsontext.Error
-	if !errors.As(err, &fault) {
+	if _, ours := errors.AsType[*jsontext.Error](err); !ours {
 		return err
 	}
 	if len(c.trail) > 0 {
@@ -483,124 +481,4 @@ func (c *decoder) attribute(n *node) (bool, error) {
 func (c *decoder) null() (err error) {
 	c.at, err = jsontext.Word(c.src, c.at, "null")
 	return c.syntax(err)
-}
-
-// list transcodes the array of a multi-valued attribute. Elements that are
-// there already are left out (RFC 7643 §2.4).
-func (c *decoder) list(n *node) (bool, error) {
-	open := len(c.dst)
-	c.at++
-	c.depth++
-	primary, before := false, distinct{}
-	for i, more := 0, c.peek() != ']'; more; i++ {
-		c.index(i)
-		start := len(c.dst)
-		c.dst = append(c.dst, ',')
-		present, err := false, error(nil)
-		if c.peek() == 'n' {
-			err = c.null()
-		} else {
-			present, err = c.single(n)
-		}
-		if err != nil {
-			return false, err
-		}
-		if present && n.primary != nil {
-			err = c.checkPrimary(n, start+1, &primary)
-		}
-		if err != nil {
-			return false, err
-		}
-		if !present || !before.add(c.dst[open:start], c.dst[start:]) {
-			c.dst = c.dst[:start]
-		}
-		if more = c.peek() == ','; more {
-			c.at++
-		}
-	}
-	c.index(-1)
-	c.depth--
-	var err error
-	if c.at, err = jsontext.Expect(c.src, c.at, ']', "a comma or ]"); err != nil {
-		return false, c.syntax(err)
-	}
-	if len(c.dst) == open {
-		return false, nil
-	}
-	c.dst[open] = '[' // in place of the first comma
-	c.dst = append(c.dst, ']')
-	return true, nil
-}
-
-// distinct tells repeated elements of an array.
-type distinct struct {
-	n    int
-	seen map[string]struct{} // once the elements are many
-}
-
-// add reports whether an element, a comma before it, is not among those
-// before. Canonical elements follow each other with commas, a quote inside a
-// string is escaped, and no element holds an array: so the bytes of an element
-// can only be found where one is.
-func (s *distinct) add(before, element []byte) bool {
-	const few = 16
-	if s.n++; s.n > few {
-		if s.seen == nil {
-			s.seen = map[string]struct{}{}
-			if len(before) > 0 {
-				for e := range elements("[" + string(before[1:]) + "]") {
-					s.seen[","+e] = struct{}{}
-				}
-			}
-		}
-		if _, ok := s.seen[string(element)]; ok {
-			return false
-		}
-		s.seen[string(element)] = struct{}{}
-		return true
-	}
-	for at := 0; ; {
-		i := bytes.Index(before[at:], element)
-		if i < 0 {
-			return true
-		}
-		at += i + len(element)
-		if at == len(before) || before[at] == ',' {
-			return false
-		}
-	}
-}
-
-// checkPrimary keeps a second element from being primary (RFC 7643 §2.4).
-func (c *decoder) checkPrimary(n *node, start int, have *bool) error {
-	isTrue := `"` + n.primary.name + `":true`
-	at := bytes.Index(c.dst[start:], []byte(isTrue)) // an escaped quote would have a backslash before it
-	switch {
-	case at < 0:
-		return nil
-	case !*have:
-		*have = true
-		return nil
-	case c.onePrimary || !c.dialect.grants(ruleSecondPrimary):
-		return Errorf(ErrInvalidValue, "%s: only one element may be primary", n.path)
-	}
-	tail := string(c.dst[start+at+len(isTrue):])
-	c.dst = append(append(c.dst[:start+at+len(isTrue)-len("true")], "false"...), tail...)
-	return nil
-}
-
-func (c *decoder) loneElement(n *node) (bool, error) {
-	lone := c.peek() == '"' || c.peek() == '{' || n.kind != kindComplex
-	if !lone || !c.dialect.grants(ruleLoneElement) {
-		return false, c.wrong("an array")
-	}
-	open := len(c.dst)
-	c.dst = append(c.dst, '[')
-	present, err := c.single(n)
-	if err != nil || !present {
-		c.dst = c.dst[:open]
-		return false, err
-	}
-	c.dst = append(c.dst, ']')
-	return true, nil
 }

@@ -17,22 +17,13 @@ func (c *decoder) members(n *node) error {
 		}
 		return c.oneMember(n)
 	}
-	c.at++
-	c.depth++
-	for i, more := 0, c.peek() != ']'; more; i++ {
+	for i, more := 0, c.openArray(); more; i, more = i+1, c.comma() {
 		c.index(i)
 		if err := c.oneMember(n); err != nil {
 			return err
 		}
-		if more = c.peek() == ','; more {
-			c.at++
-		}
 	}
-	c.index(-1)
-	c.depth--
-	var err error
-	c.at, err = jsontext.Expect(c.src, c.at, ']', "a comma or ]")
-	return c.syntax(err)
+	return c.closeArray()
 }
 
 func (c *decoder) oneMember(n *node) error {

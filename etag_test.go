@@ -207,3 +207,57 @@ func TestATagIsTheSameWhereverItComesFrom(t *testing.T) {
 		e.must(304, "GET", "/Users/"+a.id(), "", "If-None-Match", a.header.Get("ETag"))
 	}
 }
+
+func TestETags(t *testing.T) {
+	e := newSite(t, &memstore.Store{}, nil)
+	a := e.must(201, "POST", "/Users", `{"userName":"ann"}`)
+	user, tag := "/Users/"+a.id(), a.header.Get("ETag")
+	if tag != `W/"1"` || a.doc["meta"].(map[string]any)["version"] != tag {
+		t.Fatalf("ETag %q, meta.version %v", tag, a.doc["meta"])
+	}
+	title := patchBody(`{"op":"replace","path":"title","value":"t"}`)
+	e.must(304, "GET", user, "", "If-None-Match", tag)
+	e.must(304, "GET", user, "", "If-None-Match", `"x", W/"1"`)
+	e.must(304, "GET", user, "", "If-None-Match", `*`)
+	e.must(200, "GET", user, "", "If-None-Match", `W/"2"`)
+	e.must(412, "PATCH", user, title, "If-Match", `W/"7"`)
+	e.must(412, "PUT", user, `{"userName":"bob"}`, "If-Match", `W/"7"`)
+	e.must(412, "DELETE", user, "", "If-Match", `W/"7"`)
+	e.must(200, "PATCH", user, title, "If-Match", `W/"7", W/"1"`)
+	e.must(412, "PATCH", user, patchBody(`{"op":"replace","path":"title","value":"u"}`), "If-Match", tag)
+	e.must(200, "PATCH", user, patchBody(`{"op":"replace","path":"title","value":"u"}`), "If-Match", `*`)
+	e.must(404, "PATCH", "/Users/nobody", title, "If-Match", `*`)
+	a = e.must(200, "GET", user, "")
+	if a.header.Get("ETag") != `W/"3"` {
+		t.Errorf("after two changes ETag is %s", a.header.Get("ETag"))
+	}
+	group := "/Groups/" + e.must(201, "POST", "/Groups", `{"displayName":"g"}`).id()
+	alone := a.header.Get("ETag")
+	add := patchBody(`{"op":"add","path":"members","value":[{"value":"` + a.id() + `"}]}`)
+	e.must(412, "PATCH", group, add, "If-Match", `W/"9"`)
+	e.must(204, "PATCH", group, add, "If-Match", `W/"1"`)
+
+	// The user is shown with its groups now, so it has another tag.
+	e.must(304, "GET", user+"?excludedAttributes=groups", "", "If-None-Match", alone)
+	tag = e.must(200, "GET", user, "", "If-None-Match", alone).header.Get("ETag")
+	e.must(304, "GET", user, "", "If-None-Match", tag)
+	e.must(204, "PATCH", group, patchBody(`{"op":"replace","path":"displayName","value":"h"}`))
+	a = e.must(200, "GET", user, "", "If-None-Match", tag)
+	if tag = a.header.Get("ETag"); a.doc["meta"].(map[string]any)["version"] != tag {
+		t.Errorf("ETag %s, meta.version %v", tag, a.doc["meta"])
+	}
+	e.must(412, "DELETE", user, "", "If-Match", `W/"2~00000000"`)
+	e.must(204, "DELETE", user, "", "If-Match", tag)
+}
+
+func TestAnIfMatchOfNothingMatchesNothing(t *testing.T) {
+	e := newSite(t, &memstore.Store{}, nil)
+	uid := e.must(201, "POST", "/Users", `{"userName":"ann"}`).id()
+	gid := e.must(201, "POST", "/Groups", `{"displayName":"g"}`).id()
+	add := patchBody(`{"op":"add","path":"members","value":[{"value":"` + uid + `"}]}`)
+	for _, tag := range []string{`""`, `W/""`, `,`, `"~01234567"`} {
+		e.must(412, "PATCH", "/Groups/"+gid, add, "If-Match", tag)
+		e.must(412, "DELETE", "/Users/"+uid, "", "If-Match", tag)
+		e.must(412, "PUT", "/Users/"+uid, `{"userName":"bob"}`, "If-Match", tag)
+	}
+}

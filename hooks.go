@@ -3,8 +3,8 @@ package scim
 import "context"
 
 // Hooks tell the application what provisioning did. Embed [NoHooks] and write
-// the methods you need. The methods may be called concurrently, for different
-// resources and for the same one.
+// the methods you need: there will be more of them. The methods may be called
+// concurrently, for different resources and for the same one.
 //
 // Admit is asked before a change is stored. The others are told afterwards,
 // once per write, with what really changed; a request that changes nothing
@@ -40,11 +40,11 @@ type Hooks interface {
 	OnUserUpdated(ctx context.Context, e UserEvent) error     // attributes other than active changed
 	OnUserDeactivated(ctx context.Context, e UserEvent) error // active went from true to false: end the sessions
 	OnUserReactivated(ctx context.Context, e UserEvent) error // active went from false to true
-	OnUserDeleted(ctx context.Context, e UserEvent) error     // its memberships ended with it
+	OnUserDeleted(ctx context.Context, e UserEvent) error     // an active one too, and its memberships ended with it: end the sessions
 
 	OnGroupCreated(ctx context.Context, e GroupEvent) error // its first members are told by OnGroupMemberAdded
 	OnGroupUpdated(ctx context.Context, e GroupEvent) error // attributes changed, such as the name
-	OnGroupDeleted(ctx context.Context, e GroupEvent) error // its memberships ended with it
+	OnGroupDeleted(ctx context.Context, e GroupEvent) error // its memberships ended with it: end what was granted by its id
 
 	OnGroupMemberAdded(ctx context.Context, e MemberEvent) error   // one call per write, with the members really added
 	OnGroupMemberRemoved(ctx context.Context, e MemberEvent) error // one call per write, with the members really removed

@@ -66,7 +66,7 @@ type Report struct {
 	Path      string    // below the endpoint, without a slash at its ends: Users/2819c223
 	Type      string    // the name of the resource type, also if it is none of those for the client
 	ID        string    // the resource's, as the path has it; of one that was created, its new one
-	Body      []byte    // of the request, as far as it was read
+	Body      []byte    // of the request as it was sent, as far as it was read: personal data, and passwords
 
 	// Status is that of the answer. 499: the client had gone. If an answer was
 	// broken off, it is that of the error; 0: by a panic of http.ErrAbortHandler.

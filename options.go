@@ -38,7 +38,7 @@ type Options struct {
 	MaxOperations int   // operations in a PATCH; more are 413; default: 2000
 	MaxBulk       int   // operations in a bulk request; more are 413; default: 1000
 	MaxResults    int   // largest page; larger counts are cut; default: 200
-	MaxScan       int   // resources that a query without an index may look at, and 16 values of each on average, as [Query.Matcher] counts; beyond is 400 tooMany; default: 1,000,000
+	MaxScan       int   // resources that a query may look at where no index helps, and 16 times as many of their values, as [Query.Matcher] counts them; beyond is 400 tooMany; default: 1,000,000
 	MaxFilter     int   // longest filter, and path in a PATCH or bulk request, in bytes; default: 8 KiB
 
 	// CursorKey seals the cursors of pages (RFC 9865), 32 random bytes or more.

@@ -10,8 +10,10 @@ import (
 // [UserSchema] does not have: without it a password that a client sends is
 // dropped like every attribute that the schema does not have. Append it to the
 // attributes of a user schema where the application wants to be told passwords.
-// They are then handed to the hooks, as [Event.Password], and to nobody else:
-// no Store sees one, none is ever returned, and no filter can ask for one.
+// The Handler then hands them to the hooks, as [Event.Password]. It gives none to the
+// Store and returns none, and no filter can ask for one; but an [Observer] finds it in
+// Report.Body, and whoever calls [Patch.Apply] or [ResourceType.Encode] without a
+// Handler has it in the Document.
 func PasswordAttribute() Attribute {
 	return Attribute{
 		Name: "password", Type: TypeString, CaseExact: true, Mutability: WriteOnly, Returned: ReturnedNever,

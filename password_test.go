@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/wiretest"
 	"github.com/usherkit/scim/memstore"
 )
 
@@ -81,7 +82,7 @@ type passwords struct {
 func newPasswords(t *testing.T, strict bool) passwords {
 	p := passwords{hooks: new(tellingHooks), store: new(memstore.Store), logs: new(bytes.Buffer), seen: new(bytes.Buffer)}
 	p.endpoint = newEndpoint(t, p.store, &scim.Options{
-		Types: []*scim.ResourceType{passwordType(t), must(t)(scim.GroupType())}, Hooks: p.hooks, Strict: strict,
+		Types: []*scim.ResourceType{wiretest.PasswordType(t), must(t)(scim.GroupType())}, Hooks: p.hooks, Strict: strict,
 		Logger: slog.New(slog.NewTextHandler(p.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	return p
@@ -270,7 +271,7 @@ func TestPasswordsThatNobodyWants(t *testing.T) {
 // one.
 func TestPasswordsInPaths(t *testing.T) {
 	for _, strict := range []bool{false, true} {
-		for _, typ := range []*scim.ResourceType{passwordType(t), must(t)(scim.UserType())} {
+		for _, typ := range []*scim.ResourceType{wiretest.PasswordType(t), must(t)(scim.UserType())} {
 			p := passwords{hooks: new(tellingHooks), store: new(memstore.Store), logs: new(bytes.Buffer), seen: new(bytes.Buffer)}
 			p.endpoint = newEndpoint(t, p.store, &scim.Options{
 				Types: []*scim.ResourceType{typ}, Hooks: p.hooks, Strict: strict, Logger: slog.New(slog.NewTextHandler(p.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -307,7 +308,7 @@ func TestPasswordsInPaths(t *testing.T) {
 }
 
 func TestPasswordNeedsHooks(t *testing.T) {
-	_, err := scim.NewHandler(new(memstore.Store), scim.StaticToken("x", scim.Principal{}), &scim.Options{Types: []*scim.ResourceType{passwordType(t)}})
+	_, err := scim.NewHandler(new(memstore.Store), scim.StaticToken("x", scim.Principal{}), &scim.Options{Types: []*scim.ResourceType{wiretest.PasswordType(t)}})
 	if err == nil || !strings.Contains(err.Error(), "password") {
 		t.Errorf("a schema with a password and no Hooks: got %v, want an error that says so", err)
 	}

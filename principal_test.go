@@ -233,3 +233,19 @@ func TestOptionsTenant(t *testing.T) {
 		t.Errorf("the log does not say whose token it was:\n%s", log.String())
 	}
 }
+
+// TestOtherRouters: a router that is no ServeMux names the tenant of the address by
+// SetPathValue, and sets no Pattern.
+func TestOtherRouters(t *testing.T) {
+	e := newEndpoint(t, &memstore.Store{}, nil)
+	for tenant, want := range map[string]int{"acme": 200, "globex": 401} {
+		r := httptest.NewRequest("GET", "/scim/"+tenant+"/v2/Users", nil)
+		r.SetPathValue("tenant", tenant)
+		r.Header.Set("Authorization", "Bearer secret")
+		rec := httptest.NewRecorder()
+		e.h.ServeHTTP(rec, r)
+		if rec.Code != want {
+			t.Errorf("at the address of %s: got %d, want %d", tenant, rec.Code, want)
+		}
+	}
+}

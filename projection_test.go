@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/memstore"
 )
@@ -182,4 +184,67 @@ func TestProjectionOnEveryVerb(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestProjection(t *testing.T) {
+	const enterprise = scim.EnterpriseUserSchemaURI
+	e := newSite(t, &memstore.Store{}, nil)
+	user := "/Users/" + e.must(201, "POST", "/Users", `{"userName":"ann","externalId":"x","name":{"givenName":"A","familyName":"B"},
+		"emails":[{"value":"a@b","type":"work"},{"value":"c@d"}],"`+enterprise+`":{"department":"D","manager":{"value":"m"}}}`).id()
+	for _, c := range []struct {
+		query  string
+		want   string // the members of the answer besides schemas and id
+		reason string
+	}{
+		{"attributes=userName", `userName`, "meta is returned by default, not always (R-215)"},
+		{"attributes=USERNAME,%20externalid", `userName externalId`, "names in any case, space around them"},
+		{"attributes=name.givenName", `name.givenName`, "a sub-attribute alone (A-22)"},
+		{"attributes=emails.type", `emails[0].type`, "an element without it is left out"},
+		{"attributes=" + enterprise, enterprise + `.department ` + enterprise + `.manager.value ` + enterprise + `.manager.$ref`, "a whole extension"},
+		{"attributes=" + enterprise + ":manager.value", enterprise + `.manager.value`, "no $ref unless it is asked for"},
+		{"attributes=urn:ietf:params:scim:schemas:core:2.0:User:userName", `userName`, "the core URI"},
+		{"attributes=nope", ``, "unknown names are ignored (A-20)"},
+		{"attributes=meta.created", `meta.created`, "a part of meta"},
+		{"attributes=id,schemas", ``, "always there"},
+		{"excludedAttributes=id,schemas,meta,name,emails,active," + enterprise, `userName externalId`, "what is always returned cannot be excluded"},
+		{"excludedAttributes=meta,active,emails,name.familyName,externalId,userName," + enterprise + ":manager", `name.givenName ` + enterprise + `.department`, "sub-attributes"},
+		{"attributes=userName&excludedAttributes=userName", `userName`, "attributes wins (A-19)"},
+	} {
+		a := e.must(200, "GET", user+"?"+c.query, "")
+		if a.id() == "" || a.doc["schemas"] == nil {
+			t.Errorf("%s: id or schemas is missing: %s", c.query, a.body)
+		}
+		delete(a.doc, "id")
+		delete(a.doc, "schemas")
+		want := map[string]bool{}
+		for _, p := range strings.Fields(c.want) {
+			want[p] = true
+		}
+		if diff := cmp.Diff(want, leaves("", a.doc)); diff != "" {
+			t.Errorf("%s: %s (-want +got)\n%s", c.query, c.reason, diff)
+		}
+	}
+}
+
+// leaves names the simple values in a document.
+func leaves(prefix string, v any) map[string]bool {
+	out := map[string]bool{}
+	add := func(p string, v any) {
+		for name := range leaves(p, v) {
+			out[name] = true
+		}
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			add(strings.TrimPrefix(prefix+"."+name, "."), value)
+		}
+	case []any:
+		for i, value := range v {
+			add(fmt.Sprintf("%s[%d]", prefix, i), value)
+		}
+	default:
+		out[prefix] = true
+	}
+	return out
 }

@@ -297,7 +297,8 @@ func (p Path) Indexed() bool { return p.n != nil && p.n.indexed }
 // Resource.Members: the attribute itself or a sub-attribute.
 func (p Path) OfMembers() bool { return p.n != nil && p.n.place == inMembers }
 
-// OfGroups reports the same of Resource.Groups.
+// OfGroups reports whether the path is in the attribute that shows Resource.Groups:
+// the attribute itself or a sub-attribute.
 func (p Path) OfGroups() bool { return p.n != nil && p.n.place == inGroups }
 
 // Path resolves an attribute path (RFC 7644 §3.10): names and URIs in any

@@ -35,15 +35,10 @@
 package scim
 
 import (
-	"context"
 	"crypto/cipher"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"log/slog"
 	"net/http"
-	"strings"
-	"time"
 )
 
 // A Handler serves SCIM 2.0 (RFC 7644) for the resources of a Store. It keeps
@@ -71,6 +66,11 @@ type Handler struct {
 // Mount it on a pattern that ends in a slash, such as "/scim/v2/", "/scim/" or
 // "/". If the pattern has a wildcard {tenant}, as in "/scim/{tenant}/v2/", a
 // request is answered 401 unless its token belongs to the tenant in the path.
+// Routers other than http.ServeMux name it with http.Request.SetPathValue, or
+// Options.Tenant finds it.
+//
+// If tokens is an [Authenticator] or a [Guard] it is used as one. What wraps one, and
+// is none itself, switches that off: [TokenValidatorFunc] does.
 func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler, error) {
 	if store == nil || tokens == nil {
 		return nil, errors.New("scim: NewHandler needs a Store and a TokenValidator")
@@ -108,148 +108,6 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 	}
 	h.discovery, err = newDiscovery(&h.options)
 	return h, err
-}
-
-// turn waits for the turn of a write of a resource.
-func (h *Handler) turn(ctx context.Context, ref Ref) (done func(), err error) {
-	if len(h.turns) == 0 {
-		return func() {}, nil
-	}
-	sum := fnv.New32a()
-	sum.Write([]byte(ref.ID))
-	turn := h.turns[sum.Sum32()%uint32(len(h.turns))]
-	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// The endpoints that are not of a resource type.
-const (
-	endpointConfig  = "ServiceProviderConfig"
-	endpointTypes   = "ResourceTypes"
-	endpointSchemas = "Schemas"
-	endpointBulk    = "Bulk"
-	endpointMe      = "Me"
-	endpointSearch  = ".search"
-)
-
-func (h *Handler) isEndpoint(segment string) bool {
-	switch segment {
-	case endpointConfig, endpointTypes, endpointSchemas, endpointBulk, endpointMe, endpointSearch:
-		return true
-	}
-	return h.endpoints[segment] != nil
-}
-
-// public reports whether a request needs no token.
-func (h *Handler) public(x *exchange) bool {
-	return x.path == endpointConfig && !h.options.PrivateDiscovery
-}
-
-// A verb answers a request.
-type verb func(*Handler, *request) (response, error)
-
-// route finds the verb for a request; nil where there is no such endpoint.
-func (h *Handler) route(x *exchange) (verb, error) {
-	endpoint, rest, _ := strings.Cut(x.path, "/")
-	rest = strings.TrimLeft(rest, "/")
-	method := x.method
-	if method == http.MethodHead {
-		method = http.MethodGet // net/http leaves the body out
-	}
-	if t := h.endpoints[endpoint]; t != nil && x.principal.serves(t) {
-		x.typ, x.id = t, rest
-		switch {
-		case rest == "" && t.def.ReadOnly:
-			return x.choose(method, allowed{"GET", (*Handler).list})
-		case rest == "":
-			return x.choose(method, allowed{"GET", (*Handler).list}, allowed{"POST", (*Handler).create})
-		case rest == endpointSearch:
-			return x.choose(method, allowed{"POST", (*Handler).search})
-		case strings.Contains(rest, "/"):
-			return nil, nil
-		}
-		return x.chooseForResource(method)
-	}
-	x.id = rest
-	switch endpoint {
-	case endpointConfig:
-		if rest == "" {
-			return x.choose(method, allowed{"GET", (*Handler).getConfig})
-		}
-	case endpointTypes:
-		return x.choose(method, allowed{"GET", (*Handler).getTypes})
-	case endpointSchemas:
-		return x.choose(method, allowed{"GET", (*Handler).getSchemas})
-	case endpointBulk:
-		if rest == "" {
-			return x.choose(method, allowed{"POST", (*Handler).bulk})
-		}
-	case endpointMe:
-		if rest == "" {
-			return h.me(x, method)
-		}
-	case endpointSearch:
-		if rest == "" {
-			return x.choose(method, allowed{"POST", (*Handler).search})
-		}
-	case "":
-		return x.choose(method, allowed{"GET", (*Handler).list})
-	}
-	return nil, nil
-}
-
-// me finds the verb for the resource that the application takes the client to
-// be (RFC 7644 §3.11).
-func (h *Handler) me(x *exchange, method string) (verb, error) {
-	if h.options.Me == nil {
-		return nil, Errorf(ErrNotImplemented, "/%s is not supported", endpointMe)
-	}
-	ref, err := h.options.Me(x.ctx, x.principal)
-	if err != nil {
-		return nil, err
-	}
-	x.typ, x.id = h.types[ref.Type], ref.ID
-	if x.typ == nil || !x.principal.serves(x.typ) || x.id == "" || ref.Tenant != "" && ref.Tenant != x.principal.Tenant {
-		return nil, Errorf(ErrNotFound, "the client is no user here")
-	}
-	return x.chooseForResource(method)
-}
-
-// chooseForResource finds the method among those that a resource of the
-// exchange's type has.
-func (x *exchange) chooseForResource(method string) (verb, error) {
-	if x.typ.def.ReadOnly {
-		return x.choose(method, allowed{"GET", (*Handler).get})
-	}
-	return x.choose(method, allowed{"GET", (*Handler).get}, allowed{"PUT", (*Handler).replace},
-		allowed{"PATCH", (*Handler).patch}, allowed{"DELETE", (*Handler).delete})
-}
-
-type allowed struct {
-	method string
-	verb   verb
-}
-
-// choose finds the method among those an endpoint has.
-func (x *exchange) choose(method string, has ...allowed) (verb, error) {
-	for _, m := range has {
-		if m.method == method {
-			return m.verb, nil
-		}
-	}
-	var allow []string
-	for _, m := range has {
-		allow = append(allow, m.method)
-		if m.method == http.MethodGet {
-			allow = append(allow, http.MethodHead) // a GET whose body net/http drops
-		}
-	}
-	x.w.Header().Set("Allow", strings.Join(allow, ", "))
-	return nil, Errorf(ErrMethodNotAllowed, "%s is not allowed here, only %s", clip(x.method), strings.Join(allow, ", "))
 }
 
 func (req *request) ref() Ref { return Ref{req.principal.Tenant, req.typ.def.Name, req.id} }
@@ -333,34 +191,6 @@ func (h *Handler) create(req *request) (response, error) {
 	return answer, nil
 }
 
-// conditions holds what a write's headers say against the version of the
-// resource that there is (RFC 7644 §3.14, RFC 9110 §13.1).
-func (req *request) conditions(version string) error {
-	switch {
-	case req.ifMatch != "" && !req.typ.names(req.ifMatch, version):
-		return req.changed(version)
-	case req.ifNone != "" && req.typ.names(req.ifNone, version):
-		return Errorf(ErrVersion, "If-None-Match is %s, and the resource is W/%q", clip(req.ifNone), version)
-	}
-	return nil
-}
-
-func (req *request) changed(version string) error {
-	return Errorf(ErrVersion, "If-Match is %s, but the resource is W/%q now", clip(req.ifMatch), version)
-}
-
-// blind reports whether a write can be left to the Store without reading the
-// resource: nothing is said of its version, or which one it must have.
-func (req *request) blind() bool { return req.ifNone == "" && req.typ.single(req.ifMatch) }
-
-// insists reports whether the client means one version, so that a write that
-// found another is not tried again.
-func (req *request) insists() bool { return req.ifMatch != "" && req.typ.single(req.ifMatch) }
-
-// attempts is how often a write is tried that found the resource changed
-// since it was read.
-const attempts = 8
-
 // replace answers PUT (RFC 7644 §3.5.1).
 func (h *Handler) replace(req *request) (response, error) {
 	in, want, err := h.received(req)
@@ -436,52 +266,6 @@ func (h *Handler) patch(req *request) (response, error) {
 	return answer, err
 }
 
-// modify reads a resource, has change say what to do with it, and does it;
-// again if the resource has changed meanwhile and the client did not say which
-// version it means. It returns the resource as it then is, with the groups it
-// is in if they were needed.
-func (h *Handler) modify(req *request, needs Projection, change func(*Resource) (Change, error)) (*Resource, error) {
-	for try := 1; ; try++ {
-		if try == 2 {
-			done, err := h.turn(req.ctx, req.ref())
-			if err != nil {
-				return nil, err
-			}
-			defer done()
-		}
-		cur, err := h.store.Get(req.ctx, req.ref(), needs)
-		if err != nil {
-			return nil, h.explain(req, err)
-		}
-		if err := req.conditions(cur.Version); err != nil {
-			return nil, err
-		}
-		c, err := change(cur)
-		if err != nil {
-			return nil, err
-		}
-		if c = req.takePassword(cur, c); c.IsZero() && req.password == "" {
-			return cur, nil
-		}
-		if req.ifMatch != "" || req.ifNone != "" {
-			c.Version = cur.Version
-		}
-		up, err := h.write(req, OpUpdate, cur, c)
-		switch {
-		case err == nil && cur.Groups != nil:
-			whole := *up.Resource
-			whole.Groups = cur.Groups
-			return &whole, nil
-		case err == nil:
-			return up.Resource, nil
-		case !errors.Is(err, ErrVersion) || req.insists():
-			return nil, err
-		case try == attempts:
-			return nil, &Error{Kind: ErrUnavailable, Detail: "the resource is being changed by others: try again", RetryAfter: time.Second, Err: err}
-		}
-	}
-}
-
 // delete answers DELETE (RFC 7644 §3.6).
 func (h *Handler) delete(req *request) (response, error) {
 	gone := response{status: http.StatusNoContent}
@@ -524,109 +308,4 @@ func (h *Handler) withMembers(req *request, r *Resource, want projection) (*Reso
 		return r, nil // deleted meanwhile; the write was done all the same
 	}
 	return whole, err
-}
-
-// write has a change admitted, made and told of. cur is the resource as it was
-// read, if it was.
-func (h *Handler) write(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
-	up, err := h.guarded(req, op, cur, c)
-	if err == nil {
-		req.note(op, cur, c, up)
-	}
-	return up, err
-}
-
-func (h *Handler) guards(p *Principal) bool { return h.guard != nil && h.guard.Guards(*p) }
-
-// guarded asks the Guard about a change that takes something away. What the Handler
-// does by itself, to undo what it began, needs no leave.
-func (h *Handler) guarded(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
-	if op == OpCreate || req.told || !h.guards(&req.principal) {
-		return h.admitted(req, op, cur, c)
-	}
-	l, is := req.lossOf(op, cur, c)
-	if !is {
-		return h.admitted(req, op, cur, c)
-	}
-	done, err := h.guard.Admit(req.ctx, h.store, l)
-	if err != nil {
-		return nil, h.explain(req, err)
-	}
-	up, err := h.admitted(req, op, cur, c)
-	if done != nil {
-		done(up, err)
-	}
-	return up, err
-}
-
-func (h *Handler) admitted(req *request, op Op, cur *Resource, c Change) (*Updated, error) {
-	if h.hooks == nil {
-		up, err := h.carryOut(req.ctx, h.store, op, req.ref(), c)
-		return up, h.explain(req, err)
-	}
-	e := Event{Op: op, Principal: req.principal, Ref: req.ref(), Before: cur, Delta: c.Members, Password: req.password}
-	if op != OpDelete {
-		e.After = c.after(e.Ref, cur)
-		e.Changed = differences(cur, e.After)
-	}
-	if e.Password != "" {
-		e.Changed = append(e.Changed, req.typ.password.name)
-	}
-	carryOut := func(ctx context.Context, s Store) (*Updated, error) {
-		if op == OpUpdate && c.IsZero() { // a password alone, which no Store is told
-			return &Updated{Resource: cur}, nil
-		}
-		return h.carryOut(ctx, s, op, e.Ref, c)
-	}
-	if err := h.hooks.Admit(req.ctx, e); err != nil {
-		return nil, err
-	}
-	if t, ok := h.store.(Transactor); ok {
-		var up *Updated
-		err := t.InTx(req.ctx, func(ctx context.Context, tx Store) (err error) {
-			if up, err = carryOut(ctx, tx); err != nil {
-				return err
-			}
-			return h.tell(ctx, req.typ, e, up)
-		})
-		if err != nil {
-			return nil, h.explain(req, err)
-		}
-		return up, nil
-	}
-	up, err := carryOut(req.ctx, h.store)
-	if err != nil {
-		return nil, h.explain(req, err)
-	}
-	ctx := context.WithoutCancel(req.ctx) // what is stored is told of
-	if err := h.tellSafely(ctx, req.typ, e, up); err != nil {
-		h.options.Logger.LogAttrs(ctx, slog.LevelError, "scim: a hook failed after the write was stored",
-			slog.String("op", string(op)), slog.String("type", e.Ref.Type), slog.String("id", up.Resource.ID),
-			slog.String("tenant", e.Ref.Tenant), slog.Any("err", err))
-	}
-	return up, nil
-}
-
-func (h *Handler) carryOut(ctx context.Context, s Store, op Op, ref Ref, c Change) (*Updated, error) {
-	switch op {
-	case OpCreate:
-		return s.Create(ctx, ref, c)
-	case OpUpdate:
-		return s.Update(ctx, ref, c)
-	}
-	return &Updated{Resource: &Resource{Ref: ref}}, s.Delete(ctx, ref, c.Version)
-}
-
-// explain gives a Store's bare errors a detail for the client.
-func (h *Handler) explain(req *request, err error) error {
-	var e *Error
-	switch {
-	case err == nil || errors.As(err, &e):
-		return err
-	case errors.Is(err, ErrNotFound):
-		return &Error{Kind: ErrNotFound, Detail: req.typ.def.Name + " " + clip(req.id) + " does not exist", Err: err}
-	case errors.Is(err, ErrVersion) && req.ifMatch != "":
-		return &Error{Kind: ErrVersion, Detail: "the resource is no longer the version in If-Match", Err: err}
-	}
-	return err
 }

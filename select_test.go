@@ -40,23 +40,30 @@ func TestSelect(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if page, err := Select(yielding(all, nil), tt.q); err != nil || !page.Next.IsZero() {
-				t.Errorf("next %+v of a query that does not resume, error %v; want none", page.Next, err)
-			}
-			tt.q.Resumes = true
-			page, err := Select(yielding(all, nil), tt.q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ids := ""
-			for _, r := range page.Resources {
-				ids += r.ID
-			}
+			page, ids := selected(t, all, tt.q)
 			if page.Total != tt.total || ids != tt.ids {
 				t.Errorf("got %d and %q, want %d and %q", page.Total, ids, tt.total, tt.ids)
 			}
 		})
 	}
+}
+
+// selected returns the page of a query, and the ids that are on it. Unless the query
+// is to be resumed there is no place to do it from.
+func selected(t *testing.T, all []*Resource, q Query) (page *Page, ids string) {
+	t.Helper()
+	if page, err := Select(yielding(all, nil), q); err != nil || !page.Next.IsZero() {
+		t.Errorf("next %+v of a query that does not resume, error %v; want none", page.Next, err)
+	}
+	q.Resumes = true
+	page, err := Select(yielding(all, nil), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range page.Resources {
+		ids += r.ID
+	}
+	return page, ids
 }
 
 // Pages and their places are checked by storetest; here is what no Store would
@@ -93,18 +100,7 @@ func TestSelectPlaces(t *testing.T) {
 		{"no end, not sorted", Query{Offset: 3, Limit: math.MaxInt}, "34", Place{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if page, err := Select(yielding(all, nil), tt.q); err != nil || !page.Next.IsZero() {
-				t.Errorf("next %+v of a query that does not resume, error %v; want none", page.Next, err)
-			}
-			tt.q.Resumes = true
-			page, err := Select(yielding(all, nil), tt.q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ids := ""
-			for _, r := range page.Resources {
-				ids += r.ID
-			}
+			page, ids := selected(t, all, tt.q)
 			if ids != tt.ids || page.Next != tt.next || page.Total != 5 {
 				t.Errorf("got %q of %d, next %+v; want %q of 5, next %+v", ids, page.Total, page.Next, tt.ids, tt.next)
 			}

@@ -10,9 +10,10 @@ import "context"
 //
 // A Store reports ErrNotFound (404), ErrUniqueness (409), ErrVersion (412) or
 // ErrInvalidValue (400, for a member that does not exist), bare, wrapped or as
-// an [Error] with a Detail for the client. Any other error is answered 500, and
-// its text reaches only the log. A call that reports an error has changed
-// nothing. A call whose context ends before it writes, or while it reads, soon
+// an [Error] with a Detail for the client. Other kinds are answered as they are
+// too, such as ErrUnavailable (503) for a database that is down; List may report
+// ErrTooMany and ErrInvalidCursor. Any other error is answered 500, and its text
+// reaches only the log. A call that reports an error has changed nothing. A call whose context ends before it writes, or while it reads, soon
 // reports the context's error. Every Ref and Query names a tenant; no call sees
 // another tenant's resources. Package storetest checks all of this.
 type Store interface {

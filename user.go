@@ -24,7 +24,7 @@ type User struct {
 	PreferredLanguage string          `json:"preferredLanguage,omitempty"`
 	Locale            string          `json:"locale,omitempty"`
 	Timezone          string          `json:"timezone,omitempty"`
-	Active            bool            `json:"active"` // true where the client never said; to Encode, set it
+	Active            bool            `json:"active"` // true where the client never said. Encode writes what is here: without Active: true it is a disabled user
 	Emails            []Value         `json:"emails,omitempty"`
 	PhoneNumbers      []Value         `json:"phoneNumbers,omitempty"`
 	IMs               []Value         `json:"ims,omitempty"`

@@ -152,9 +152,7 @@ func (h *Handler) mount(x *exchange, r *http.Request) {
 	x.slash = r.URL.RawPath != "" && strings.Contains(strings.ToLower(r.URL.RawPath), "%2f")
 	x.mount = r.URL.Path[:h.mountEnd(r.Pattern, r.URL.Path)]
 	x.path = strings.Trim(r.URL.Path[len(x.mount):], "/")
-	if r.Pattern != "" {
-		x.addressed = r.PathValue("tenant")
-	}
+	x.addressed = r.PathValue("tenant")
 	if x.addressed == "" && h.options.Tenant != nil {
 		x.addressed = h.options.Tenant(r)
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/usherkit/scim"
+	"github.com/usherkit/scim/internal/wiretest"
 	"github.com/usherkit/scim/memstore"
 )
 
@@ -530,7 +531,7 @@ var probesElsewhere = map[string]string{
 
 func TestWireCoversProbes(t *testing.T) {
 	have := map[string]bool{}
-	for _, name := range wireFiles(t) {
+	for _, name := range wiretest.Files(t, wireDir) {
 		have[filepath.Base(name)[:3]] = true
 	}
 	for n := 1; n <= 56; n++ {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/usherkit/scim/internal/wiretest"
 )
 
 // Wire cases that are no conversation: many clients at once, and the same
@@ -18,13 +20,13 @@ const patchHead = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
 // survive. [O scim-for-keycloak #90] Servers that read, modify and write lose
 // one of them.
 func TestParallelPatches(t *testing.T) {
-	w := newWireWorld(t, &wireCase{name: "E096", head: []string{"include: people.txt"}})
-	user := "/Users/" + wireID(1)
+	w := newWireWorld(t, &wiretest.Case{Path: wireDir + "/E096", Head: []string{"include: people.txt"}})
+	user := "/Users/" + wiretest.ID(1)
 	for round := range 50 {
 		title, nick := fmt.Sprint("title ", round), fmt.Sprint("nick ", round)
-		w.sendAll(t, []*wireStep{
-			{method: "PATCH", target: user, body: patchHead + `[{"op":"Replace","path":"title","value":"` + title + `"}]}`},
-			{method: "PATCH", target: user, body: patchHead + `[{"op":"replace","value":{"nickName":"` + nick + `"}}]}`},
+		w.sendAll(t, []*wiretest.Step{
+			{Method: "PATCH", Target: user, Body: patchHead + `[{"op":"Replace","path":"title","value":"` + title + `"}]}`},
+			{Method: "PATCH", Target: user, Body: patchHead + `[{"op":"replace","value":{"nickName":"` + nick + `"}}]}`},
 		}, 200)
 		a := w.ask(t, user)
 		if err := a.checkBody(`title = "` + title + `"`); err != nil {
@@ -40,16 +42,16 @@ func TestParallelPatches(t *testing.T) {
 // [O scim-for-keycloak #90] Concurrent writes to one group occur:
 // read-modify-write servers lost memberships.
 func TestParallelPatchesOfGroup(t *testing.T) {
-	w := newWireWorld(t, &wireCase{name: "E132", head: []string{"users: 40"}})
+	w := newWireWorld(t, &wiretest.Case{Path: wireDir + "/E132", Head: []string{"users: 40"}})
 	const old = 20 // users 1 to 20 are members and leave; 21 to 40 come
-	w.sendAll(t, []*wireStep{{method: "POST", target: "/Groups", body: expand(
+	w.sendAll(t, []*wiretest.Step{{Method: "POST", Target: "/Groups", Body: wiretest.Expand(
 		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Sales","members":[${1..20: {"value":"%id"}}$]}`)}}, 201)
-	group := "/Groups/" + wireID(41)
-	var steps []*wireStep
+	group := "/Groups/" + wiretest.ID(41)
+	var steps []*wiretest.Step
 	for n := 1; n <= old; n++ {
 		steps = append(steps,
-			&wireStep{method: "PATCH", target: group, body: patchHead + `[{"op":"Remove","path":"members","value":[{"value":"` + wireID(n) + `"}]}]}`},
-			&wireStep{method: "PATCH", target: group, body: patchHead + `[{"op":"Add","path":"members","value":[{"value":"` + wireID(old+n) + `"}]}]}`})
+			&wiretest.Step{Method: "PATCH", Target: group, Body: patchHead + `[{"op":"Remove","path":"members","value":[{"value":"` + wiretest.ID(n) + `"}]}]}`},
+			&wiretest.Step{Method: "PATCH", Target: group, Body: patchHead + `[{"op":"Add","path":"members","value":[{"value":"` + wiretest.ID(old+n) + `"}]}]}`})
 	}
 	w.sendAll(t, steps, 204)
 	a := w.ask(t, group)
@@ -57,23 +59,23 @@ func TestParallelPatchesOfGroup(t *testing.T) {
 		t.Error("members:", err)
 	}
 	for n := 1; n <= old; n++ {
-		if strings.Contains(a.body, `"value":"`+wireID(n)+`"`) {
+		if strings.Contains(a.body, `"value":"`+wiretest.ID(n)+`"`) {
 			t.Errorf("user %d left and is a member", n)
 		}
-		if !strings.Contains(a.body, `"value":"`+wireID(old+n)+`"`) {
+		if !strings.Contains(a.body, `"value":"`+wiretest.ID(old+n)+`"`) {
 			t.Errorf("user %d came and is no member", old+n)
 		}
 	}
 }
 
 // sendAll sends requests at once and wants one status for all.
-func (w *wireWorld) sendAll(t *testing.T, steps []*wireStep, status int) {
+func (w *wireWorld) sendAll(t *testing.T, steps []*wiretest.Step, status int) {
 	t.Helper()
 	var wait sync.WaitGroup
 	for _, s := range steps {
 		wait.Go(func() {
 			if rec := w.send(t, s); rec.Code != status {
-				t.Errorf("%s %s %s: got %d %s", s.method, s.target, s.body, rec.Code, rec.Body)
+				t.Errorf("%s %s %s: got %d %s", s.Method, s.Target, s.Body, rec.Code, rec.Body)
 			}
 		})
 	}
@@ -83,7 +85,7 @@ func (w *wireWorld) sendAll(t *testing.T, steps []*wireStep, status int) {
 // ask reads a resource.
 func (w *wireWorld) ask(t *testing.T, target string) *answer {
 	t.Helper()
-	rec := w.send(t, &wireStep{method: "GET", target: target})
+	rec := w.send(t, &wiretest.Step{Method: "GET", Target: target})
 	a := &answer{status: rec.Code, header: rec.Result().Header, body: rec.Body.String()}
 	if err := a.parse(); err != nil || a.status != 200 {
 		t.Fatalf("GET %s: got %d %s (%v)", target, a.status, a.body, err)
@@ -97,28 +99,28 @@ func (w *wireWorld) ask(t *testing.T, target string) *answer {
 // true, and the other way round, and each answer must be the same.
 func TestWireInTheOtherDialect(t *testing.T) {
 	flipped := 0
-	for _, name := range wireFiles(t) {
-		c := readWireCase(t, name)
-		t.Run(c.number(), func(t *testing.T) {
+	for _, name := range wiretest.Files(t, wireDir) {
+		c := wiretest.Read(t, name)
+		t.Run(c.Number(), func(t *testing.T) {
 			usual, other := newWireWorld(t, c), newWireWorld(t, c)
-			strict := slices.Contains(c.setting("options"), "strict") // Entra sends no strict client's requests
-			for _, s := range c.steps {
+			strict := slices.Contains(c.Setting("options"), "strict") // Entra sends no strict client's requests
+			for _, s := range c.Steps {
 				o, was := *s, usual.send(t, s)
-				if s.method == "PATCH" && was.Code/100 == 2 && !strict && !strings.Contains(strings.Join(s.header, "\n"), "strict") {
-					if body := inTheOtherDialect(t, s.body); body != s.body {
-						o.body = body
+				if s.Method == "PATCH" && was.Code/100 == 2 && !strict && !strings.Contains(strings.Join(s.Header, "\n"), "strict") {
+					if body := inTheOtherDialect(t, s.Body); body != s.Body {
+						o.Body = body
 						flipped++
 					}
 				}
 				is := other.send(t, &o)
-				usual.remember(was)
-				other.remember(is)
+				usual.cursors.Remember(was.Body.String())
+				other.cursors.Remember(is.Body.String())
 				if is.Code != was.Code || is.Body.String() != was.Body.String() {
 					t.Fatalf("line %d: %s %s\n\tas it is: %s\n\tgot %d %s\n\tin the other dialect: %s\n\tgot %d %s",
-						s.line, s.method, s.target, s.body, was.Code, was.Body, o.body, is.Code, is.Body)
+						s.Line, s.Method, s.Target, s.Body, was.Code, was.Body, o.Body, is.Code, is.Body)
 				}
 				if want, got := fmt.Sprint(usual.hooks.take()), fmt.Sprint(other.hooks.take()); got != want {
-					t.Errorf("line %d: %s: events: got %s, in the other dialect %s", s.line, o.body, want, got)
+					t.Errorf("line %d: %s: events: got %s, in the other dialect %s", s.Line, o.Body, want, got)
 				}
 			}
 		})

@@ -43,7 +43,7 @@ func TestReopens(t *testing.T) {
 // those of the documentation.
 func TestClauses(t *testing.T) {
 	var text strings.Builder
-	for _, file := range []string{"../store.go", "../resource.go", "../sort.go", "../select.go", "../match.go"} {
+	for _, file := range []string{"../store.go", "../resource.go", "../sort.go", "../select.go", "../match.go", "../requires.go"} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

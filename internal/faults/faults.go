@@ -59,6 +59,8 @@ func plantedInt(name string, right, wrong int) int {
 	return right
 }
 
+func plantedLower(text string) string { return strings.ToLower(text) }
+
 func plantedSleep() { time.Sleep(5 * time.Millisecond) }
 
 // plantedAnswer changes what is sent.
@@ -86,8 +88,6 @@ func plantedAnswer(body []byte) []byte {
 	}
 	return body
 }
-
-var _ = strings.ToLower
 `
 
 // Build compiles ./internal/faults/server of the module at root with all faults

@@ -129,7 +129,7 @@ func All() []Fault {
 			Name: "dotted-keys-ignored", Seen: "scimitar #123, SCIM-SDK #193",
 			Check: []string{"entra.patch.flag-dialect", "microsoft.validator.user.replace"},
 			Edits: []Edit{
-				{"patch.go", `	needs := rulePathKeys
+				{"patch_steps.go", `	needs := rulePathKeys
 `, `	needs := rulePathKeys
 	if planted("dotted-keys-ignored") && strings.IndexByte(key, '.') >= 0 && strings.IndexByte(key, ':') < 0 {
 		return patchPath{}, nil
@@ -335,7 +335,7 @@ func All() []Fault {
 			Name: "external-id-is-not-patched", Seen: "langwatch #6974, rancher PR #55776",
 			Check: []string{"entra.groups.external-id", "entra.patch.replace"},
 			Edits: []Edit{
-				{"patch.go", `	s.operation = r.operation
+				{"patch_steps.go", `	s.operation = r.operation
 `, `	if planted("external-id-is-not-patched") && s.n.name == "externalId" {
 		return nil
 	}
@@ -414,7 +414,7 @@ func All() []Fault {
 			Name: "updates-are-lost", Seen: "scim-for-keycloak #90",
 			Check: []string{"rfc.versions.race"},
 			Edits: []Edit{
-				{"scim.go", `		up, err := h.write(req, OpUpdate, cur, c)
+				{"write.go", `		up, err := h.write(req, OpUpdate, cur, c)
 `, `		if planted("updates-are-lost") {
 			c.Version = ""
 			plantedSleep()
@@ -433,7 +433,7 @@ func All() []Fault {
 	req.id = ""
 `, `	if n := req.typ.root.childString("userName"); n != nil && planted("user-name-is-lower-cased") {
 		name, _ := doc.Get("userName")
-		doc = doc.with(n, strings.ToLower(name))
+		doc = doc.with(n, plantedLower(name))
 	}
 	if err := req.typ.checkRequired(doc); err != nil {
 		return response{}, err
@@ -446,7 +446,7 @@ func All() []Fault {
 			Name: "empty-values-are-ignored", Seen: "SCIM_Null_Update_Test (E085)",
 			Check: []string{"entra.values.null-update", "microsoft.logicapp.null"},
 			Edits: []Edit{
-				{"patch.go", `	if err != nil || raw == "" && r.adds(value, n) {
+				{"patch_steps.go", `	if err != nil || raw == "" && r.adds(value, n) {
 		return err
 	}
 	return r.step(step{n: n, value: raw})`, `	if err != nil || raw == "" && (r.adds(value, n) || planted("empty-values-are-ignored")) {
@@ -500,7 +500,7 @@ func All() []Fault {
 			Name: "enterprise-paths-are-ignored", Seen: "the extension's attributes do not arrive by PATCH",
 			Check: []string{"rfc.patch.extension", "entra.values.extension"},
 			Edits: []Edit{
-				{"patch.go", `	if len(path) > r.maxPath {
+				{"patch_steps.go", `	if len(path) > r.maxPath {
 `, `	if planted("enterprise-paths-are-ignored") && strings.HasPrefix(path, "urn:") {
 		return patchPath{}, nil
 	}

@@ -26,7 +26,7 @@ const (
 var floors = map[string]int{
 	"hooks.go": seams, "auth.go": seams, "options.go": seams, "observer.go": seams, "guard.go": seams,
 
-	"scim.go": protocol, "wire.go": protocol, "authenticate.go": protocol, "failure.go": protocol, "discovery.go": protocol, "events.go": protocol,
+	"scim.go": protocol, "route.go": protocol, "write.go": protocol, "wire.go": protocol, "authenticate.go": protocol, "failure.go": protocol, "discovery.go": protocol, "events.go": protocol,
 	"report.go": protocol, "search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol, "bulk_results.go": protocol,
 }
 
@@ -34,9 +34,9 @@ var floors = map[string]int{
 // Handler is a function of its requests and its Store: it reads no clock, no
 // random source and no file, and writes to no other log than the application's.
 var importers = map[string][]string{
-	"net/http": {"auth.go", "authenticate.go", "bulk.go", "bulk_plan.go", "bulk_results.go", "discovery.go", "failure.go", "observer.go", "options.go", "report.go", "scim.go", "search.go", "wire.go"},
-	"context":  {"auth.go", "authenticate.go", "bulk.go", "events.go", "failure.go", "guard.go", "hooks.go", "match.go", "observer.go", "options.go", "report.go", "scim.go", "search.go", "select.go", "store.go", "wire.go"},
-	"log/slog": {"failure.go", "options.go", "scim.go"},
+	"net/http": {"auth.go", "authenticate.go", "bulk.go", "bulk_plan.go", "bulk_results.go", "discovery.go", "failure.go", "observer.go", "options.go", "report.go", "route.go", "scim.go", "search.go", "wire.go"},
+	"context":  {"auth.go", "authenticate.go", "bulk.go", "events.go", "failure.go", "guard.go", "hooks.go", "match.go", "observer.go", "options.go", "report.go", "search.go", "select.go", "store.go", "wire.go", "write.go"},
+	"log/slog": {"failure.go", "options.go", "write.go"},
 
 	"crypto/rand": {"options.go"}, "math/rand": nil, "math/rand/v2": nil, "log": nil, "net": nil, "os": nil, "reflect": nil, "unsafe": nil,
 }

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,10 +15,25 @@ const token = "a-token-for-tests"
 
 // serve serves an empty endpoint of package scim, behind wrap if that is not
 // nil, and returns its URL.
-func serve(t *testing.T, wrap func(http.Handler) http.Handler) string {
+func serve(t *testing.T, wrap wrapper) string {
 	t.Helper()
+	return serveWith(t, scim.Options{}, wrap)
+}
+
+// serveWith is serve with options.
+func serveWith(t *testing.T, o scim.Options, wrap wrapper) string {
+	t.Helper()
+	server := httptest.NewServer(mounted(t, scim.Principal{}, o, wrap))
+	t.Cleanup(server.Close)
+	return server.URL + "/scim/v2"
+}
+
+// mounted is what is served.
+func mounted(t *testing.T, p scim.Principal, o scim.Options, wrap wrapper) http.Handler {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
 	var h http.Handler
-	h, err := scim.NewHandler(new(memstore.Store), scim.StaticToken(token, scim.Principal{}), &scim.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	h, err := scim.NewHandler(new(memstore.Store), scim.StaticToken(token, p), &o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,9 +42,7 @@ func serve(t *testing.T, wrap func(http.Handler) http.Handler) string {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/scim/v2/", h)
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.URL + "/scim/v2"
+	return mux
 }
 
 // TestUsher: the endpoint of package scim has no findings, but for what it

@@ -3,16 +3,12 @@ package conformance_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
-	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/usherkit/scim"
-	"github.com/usherkit/scim/memstore"
 	"github.com/usherkit/scim/scimtest/conformance"
 )
 
@@ -557,20 +553,5 @@ func serveExtended(t *testing.T, wrap wrapper) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var h http.Handler
-	h, err = scim.NewHandler(new(memstore.Store), scim.StaticToken(token, scim.Principal{}), &scim.Options{
-		Types:  []*scim.ResourceType{user, group},
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if wrap != nil {
-		h = wrap(h)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/scim/v2/", h)
-	server := httptest.NewServer(mux)
-	t.Cleanup(server.Close)
-	return server.URL + "/scim/v2"
+	return serveWith(t, scim.Options{Types: []*scim.ResourceType{user, group}}, wrap)
 }

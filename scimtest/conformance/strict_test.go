@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"io"
 	"log"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"testing"
 
 	"github.com/usherkit/scim"
-	"github.com/usherkit/scim/memstore"
 	"github.com/usherkit/scim/scimtest/conformance"
 )
 
@@ -43,18 +41,7 @@ func serveTLS(t *testing.T, o scim.Options, wrap wrapper, oldest uint16) (url st
 // serveClientTLS is serveTLS for a client.
 func serveClientTLS(t *testing.T, p scim.Principal, o scim.Options, wrap wrapper, oldest uint16) (url string, client *http.Client) {
 	t.Helper()
-	o.Logger = slog.New(slog.DiscardHandler)
-	var h http.Handler
-	h, err := scim.NewHandler(new(memstore.Store), scim.StaticToken(token, p), &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if wrap != nil {
-		h = wrap(h)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/scim/v2/", h)
-	server := httptest.NewUnstartedServer(mux)
+	server := httptest.NewUnstartedServer(mounted(t, p, o, wrap))
 	server.TLS = &tls.Config{MinVersion: oldest}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are refused
 	server.StartTLS()
