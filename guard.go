@@ -13,7 +13,7 @@ type Guard interface {
 	// itself.
 	Guards(p Principal) bool
 
-	// Admit may refuse a loss as Hooks.Admit may, before which it is asked: with
+	// AdmitLoss may refuse a loss as Hooks.Admit may a change, before which it is asked: with
 	// Errorf(ErrConflict, …) and a text for the customer's admin, which Entra takes
 	// for the failure of this one resource; after ErrForbidden it stops altogether.
 	// It is asked outside of any transaction of the Store, in a bulk request too,
@@ -22,9 +22,9 @@ type Guard interface {
 	//
 	// If there is no error done, unless nil, is told once what became of the
 	// change: what it came to, or why it was not made. If the resource has changed
-	// meanwhile the change is tried again, and Admit is asked anew. done is not told
+	// meanwhile the change is tried again, and AdmitLoss is asked anew. done is not told
 	// of a panic of the Store or of the Hooks: nobody knows then.
-	Admit(ctx context.Context, s Store, l Loss) (done func(*Updated, error), err error)
+	AdmitLoss(ctx context.Context, s Store, l Loss) (done func(*Updated, error), err error)
 }
 
 // A Loss is a change that takes something away: it deactivates or deletes a user,

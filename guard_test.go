@@ -28,7 +28,7 @@ func (*watchman) ValidateToken(context.Context, string) (scim.Principal, error) 
 
 func (w *watchman) Guards(p scim.Principal) bool { return !w.away && p.Subject == "entra" }
 
-func (w *watchman) Admit(_ context.Context, s scim.Store, l scim.Loss) (func(*scim.Updated, error), error) {
+func (w *watchman) AdmitLoss(_ context.Context, s scim.Store, l scim.Loss) (func(*scim.Updated, error), error) {
 	what := "group"
 	if l.User {
 		what = "user"

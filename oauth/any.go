@@ -44,7 +44,7 @@ func (g guarded) Guards(p scim.Principal) bool {
 	return slices.ContainsFunc(g.by, func(guard scim.Guard) bool { return guard.Guards(p) })
 }
 
-func (g guarded) Admit(ctx context.Context, s scim.Store, l scim.Loss) (func(*scim.Updated, error), error) {
+func (g guarded) AdmitLoss(ctx context.Context, s scim.Store, l scim.Loss) (func(*scim.Updated, error), error) {
 	var told []func(*scim.Updated, error)
 	tell := func(up *scim.Updated, err error) {
 		for _, done := range told {
@@ -55,7 +55,7 @@ func (g guarded) Admit(ctx context.Context, s scim.Store, l scim.Loss) (func(*sc
 		if !guard.Guards(l.Principal) {
 			continue
 		}
-		done, err := guard.Admit(ctx, s, l)
+		done, err := guard.AdmitLoss(ctx, s, l)
 		if err != nil {
 			tell(nil, err) // those that would have admitted it
 			return nil, err

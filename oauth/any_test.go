@@ -132,7 +132,7 @@ type braker struct {
 
 func (b *braker) Guards(p scim.Principal) bool { return p.Subject == b.of }
 
-func (b *braker) Admit(context.Context, scim.Store, scim.Loss) (func(*scim.Updated, error), error) {
+func (b *braker) AdmitLoss(context.Context, scim.Store, scim.Loss) (func(*scim.Updated, error), error) {
 	if b.hold {
 		return nil, scim.Errorf(scim.ErrConflict, "held")
 	}
@@ -154,11 +154,11 @@ func TestAnyGuards(t *testing.T) {
 	if !g.Guards(loss.Principal) || g.Guards(scim.Principal{Subject: "nobody"}) {
 		t.Error("want it to guard those whom one of them does")
 	}
-	if _, err := g.Admit(t.Context(), nil, loss); !errors.Is(err, scim.ErrConflict) || len(first.told) != 1 || !errors.Is(first.told[0], scim.ErrConflict) {
+	if _, err := g.AdmitLoss(t.Context(), nil, loss); !errors.Is(err, scim.ErrConflict) || len(first.told) != 1 || !errors.Is(first.told[0], scim.ErrConflict) {
 		t.Errorf("one holds it: got %v, and the other was told %v", err, first.told)
 	}
 	second.hold = false
-	done, err := g.Admit(t.Context(), nil, loss)
+	done, err := g.AdmitLoss(t.Context(), nil, loss)
 	if err != nil {
 		t.Fatal(err)
 	}

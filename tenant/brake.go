@@ -43,8 +43,8 @@ func (r *Registry) Guards(p scim.Principal) bool {
 	return r.cache.brakes(Ref{p.Tenant, p.Subject})
 }
 
-// Admit implements scim.Guard: it refuses what the brake holds.
-func (r *Registry) Admit(ctx context.Context, s scim.Store, l scim.Loss) (done func(*scim.Updated, error), err error) {
+// AdmitLoss implements scim.Guard: it refuses what the brake holds.
+func (r *Registry) AdmitLoss(ctx context.Context, s scim.Store, l scim.Loss) (done func(*scim.Updated, error), err error) {
 	b := braking{r: r, resources: s, loss: l, now: r.now()}
 	// The cache could be some seconds late: after an approval nothing more is held,
 	// and while the brake holds nothing more passes.

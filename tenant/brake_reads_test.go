@@ -203,20 +203,20 @@ func TestBrakeOfNoConnection(t *testing.T) {
 		{"unknown", scim.Principal{Tenant: "contoso", Subject: "nobody"}},
 	} {
 		loss.Principal = tt.p
-		if done, err := b.registry.Admit(t.Context(), b.resources, loss); done != nil || err != nil {
+		if done, err := b.registry.AdmitLoss(t.Context(), b.resources, loss); done != nil || err != nil {
 			t.Errorf("%s: got %v, want it admitted without a count", tt.name, err)
 		}
 	}
 	loss.Principal = b.c.principal()
 	for n, want := range []error{nil, scim.ErrConflict} {
-		if _, err := b.registry.Admit(t.Context(), b.resources, loss); !errors.Is(err, want) {
+		if _, err := b.registry.AdmitLoss(t.Context(), b.resources, loss); !errors.Is(err, want) {
 			t.Errorf("loss %d: got %v, want %v", n+1, err, want)
 		}
 	}
 	if err := b.registry.Delete(t.Context(), b.c.Ref()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.registry.Admit(t.Context(), b.resources, loss); err != nil {
+	if _, err := b.registry.AdmitLoss(t.Context(), b.resources, loss); err != nil {
 		t.Errorf("deleted: got %v, want it admitted", err)
 	}
 }
@@ -284,11 +284,11 @@ func TestBrakeOfManyNames(t *testing.T) {
 	for i := range names {
 		loss.Delta.Remove = append(loss.Delta.Remove, fmt.Sprint("nobody", i))
 	}
-	if _, err := b.registry.Admit(t.Context(), resources, loss); err != nil {
+	if _, err := b.registry.AdmitLoss(t.Context(), resources, loss); err != nil {
 		t.Errorf("got %v, want it admitted: %d names that are nobody's, and 5 that may be lost", err, mostNamed)
 	}
 	loss.Delta.Remove = append(loss.Delta.Remove, "nobody else")
-	if _, err := b.registry.Admit(t.Context(), resources, loss); !errors.Is(err, scim.ErrConflict) {
+	if _, err := b.registry.AdmitLoss(t.Context(), resources, loss); !errors.Is(err, scim.ErrConflict) {
 		t.Errorf("got %v, want it held", err)
 	}
 }
@@ -309,7 +309,7 @@ func BenchmarkBrake(b *testing.B) {
 					continue
 				}
 				f.clock.advance(time.Minute)
-				if _, err := f.registry.Admit(b.Context(), f.resources, loss); err != nil {
+				if _, err := f.registry.AdmitLoss(b.Context(), f.resources, loss); err != nil {
 					b.Fatal(err)
 				}
 			}
