@@ -199,16 +199,14 @@ func (s *Server) ValidateToken(ctx context.Context, token string) (scim.Principa
 	if err != nil {
 		return scim.Principal{}, err
 	}
-	if r, ok := s.options.Principals.(Revoker); ok {
-		ended, err := r.Revocations(ctx, g.client, false)
-		if err == nil && g.revocations < ended {
+	p, err := s.options.Principals.Principal(ctx, g.client)
+	if r, ok := s.options.Principals.(Revoker); ok && err == nil {
+		var ended int
+		if ended, err = r.Revocations(ctx, g.client, false); err == nil && g.revocations < ended {
 			err = refused("what it was issued for has been revoked since")
 		}
-		if err != nil {
-			return scim.Principal{}, err
-		}
 	}
-	return s.options.Principals.Principal(ctx, g.client)
+	return p, err // with an error, whose it was
 }
 
 // readToken reads a token of the Server's that is valid now.

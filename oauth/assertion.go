@@ -12,10 +12,10 @@ import (
 	"github.com/usherkit/scim"
 )
 
-// An Issuer signs assertions (RFC 7523) in the name of a client, which takes them
+// A TrustedIssuer signs assertions (RFC 7523) in the name of a client, which takes them
 // for a secret: the client itself (see [PrivateKeyJWT]), or an identity provider
 // that knows it (see [Entra]). All that is said of it must hold.
-type Issuer struct {
+type TrustedIssuer struct {
 	Name     string            // iss
 	Subject  string            // sub
 	Audience []string          // aud is one of these, and nothing besides; default: the Server's issuer and token endpoint
@@ -26,42 +26,42 @@ type Issuer struct {
 	KeysURL string
 	Keys    []byte
 
-	// Longest is how far away an assertion's exp may be. Default: an hour.
-	Longest time.Duration
+	// MaxLifetime is how far away an assertion's exp may be. Default: an hour.
+	MaxLifetime time.Duration
 
 	// Once takes each assertion once, by its jti, which it must have.
 	Once bool
 }
 
-// PrivateKeyJWT returns the Issuer of a client that signs its assertions itself: iss
+// PrivateKeyJWT returns the TrustedIssuer of a client that signs its assertions itself: iss
 // and sub are its id, aud is the Server's issuer or its token endpoint, and each is
 // of use once. This is private_key_jwt of OpenID Connect, and what the IPSIE profile
 // of SCIM asks for.
-func PrivateKeyJWT(clientID, keysURL string) Issuer {
-	return Issuer{Name: clientID, Subject: clientID, KeysURL: keysURL, Once: true}
+func PrivateKeyJWT(clientID, keysURL string) TrustedIssuer {
+	return TrustedIssuer{Name: clientID, Subject: clientID, KeysURL: keysURL, Once: true}
 }
 
 // longestEntra is how long the tokens are valid that Entra issues: an hour and some
 // minutes, and up to 28 hours if it evaluates access continuously.
 const longestEntra = 29 * time.Hour
 
-// Entra returns the Issuer of Microsoft Entra's workload identity federation, of
+// Entra returns the TrustedIssuer of Microsoft Entra's workload identity federation, of
 // the values that the customer's admin copies from the Connectivity page there: the
 // directory's id, the audience and the subject. The page shows the audience
 // with /.default at its end, and tokens have it without: both will do.
-func Entra(directoryID, audience, subject string) Issuer {
+func Entra(directoryID, audience, subject string) TrustedIssuer {
 	directoryID = strings.ToLower(directoryID)
 	audience = strings.TrimSuffix(audience, "/.default")
 	base := publicCloud + "/" + directoryID
-	return Issuer{
+	return TrustedIssuer{
 		Name: base + "/v2.0", Subject: subject, Audience: []string{audience, audience + "/.default"},
 		Claims:  map[string]string{"tid": directoryID, "ver": "2.0"},
-		KeysURL: base + "/discovery/v2.0/keys", Longest: longestEntra,
+		KeysURL: base + "/discovery/v2.0/keys", MaxLifetime: longestEntra,
 	}
 }
 
 // check reports whether the application said enough to trust somebody.
-func (i *Issuer) check() error {
+func (i *TrustedIssuer) check() error {
 	switch {
 	case i.Name == "" || i.Subject == "":
 		return errors.New("oauth: an Issuer needs a Name and a Subject")
@@ -92,7 +92,7 @@ func (s *Server) assertion(ctx context.Context, clientID, token string) (of clie
 	if err := checkClientID(of.id); err != nil {
 		return client{}, err
 	}
-	var issuers []Issuer
+	var issuers []TrustedIssuer
 	if of.revocations, err = s.revocations(ctx, of.id); err == nil { // before it is known whom the client trusts: that may end meanwhile
 		issuers, err = s.options.Trust(ctx, of.id)
 	}
@@ -128,7 +128,7 @@ func (s *Server) assertion(ctx context.Context, clientID, token string) (of clie
 }
 
 // holds reports whether what an assertion says is what its issuer is trusted to say.
-func (s *Server) holds(i *Issuer, said *claims) (until time.Time, err error) {
+func (s *Server) holds(i *TrustedIssuer, said *claims) (until time.Time, err error) {
 	audience := i.Audience
 	if len(audience) == 0 {
 		audience = []string{s.options.Issuer, s.options.TokenURL}
@@ -148,7 +148,7 @@ func (s *Server) holds(i *Issuer, said *claims) (until time.Time, err error) {
 	if until, err = said.inTime(now); err != nil {
 		return until, err
 	}
-	longest := i.Longest
+	longest := i.MaxLifetime
 	if longest == 0 {
 		longest = time.Hour
 	}
@@ -162,7 +162,7 @@ func (s *Server) holds(i *Issuer, said *claims) (until time.Time, err error) {
 }
 
 // signed reports whether an issuer's key signed a token.
-func (s *Server) signed(ctx context.Context, i *Issuer, token *jose.JSONWebSignature) error {
+func (s *Server) signed(ctx context.Context, i *TrustedIssuer, token *jose.JSONWebSignature) error {
 	kid := token.Signatures[0].Header.KeyID
 	if i.KeysURL != "" {
 		keys, err := s.options.KeySets.find(ctx, i.KeysURL, kid)

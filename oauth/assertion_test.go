@@ -250,9 +250,9 @@ func TestForgedAssertions(t *testing.T) {
 func TestAssertionOfAnotherClient(t *testing.T) {
 	w := newWorld(t, func(o *oauth.Options) {
 		mine := o.Trust
-		o.Trust = func(ctx context.Context, id string) ([]oauth.Issuer, error) {
+		o.Trust = func(ctx context.Context, id string) ([]oauth.TrustedIssuer, error) {
 			if id == "another" {
-				return []oauth.Issuer{oauth.PrivateKeyJWT("another", "https://another.example.com/jwks")}, nil
+				return []oauth.TrustedIssuer{oauth.PrivateKeyJWT("another", "https://another.example.com/jwks")}, nil
 			}
 			return mine(ctx, id)
 		}
@@ -329,7 +329,7 @@ func TestFirstUse(t *testing.T) {
 }
 
 func TestStaticKeys(t *testing.T) {
-	own := func(keys []byte) oauth.Issuer {
+	own := func(keys []byte) oauth.TrustedIssuer {
 		i := oauth.PrivateKeyJWT(client, "")
 		i.Keys = keys
 		return i
@@ -337,7 +337,7 @@ func TestStaticKeys(t *testing.T) {
 	private := must(json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: ecKey(), KeyID: "ec"}}}))
 	for _, tt := range []struct {
 		name, reason string
-		issuer       oauth.Issuer
+		issuer       oauth.TrustedIssuer
 		token        string
 		want         int
 	}{
@@ -352,13 +352,13 @@ func TestStaticKeys(t *testing.T) {
 		{"no key", "the application's mistake", own([]byte(`{"keys":[]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 401},
 		{"symmetric alone", "likewise", own([]byte(`{"keys":[{"kty":"oct","k":"AAAA"}]}`)), sign("ES256", ecKey(), "ec", ownClaims()), 401},
 		{"no JSON", "likewise", own([]byte(`<xml>`)), sign("ES256", ecKey(), "ec", ownClaims()), 401},
-		{"no keys at all", "likewise", oauth.Issuer{Name: client, Subject: client}, sign("ES256", ecKey(), "ec", ownClaims()), 401},
-		{"no subject", "it would trust whoever is there", oauth.Issuer{Name: client, KeysURL: "https://client.example.com"}, sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"no keys at all", "likewise", oauth.TrustedIssuer{Name: client, Subject: client}, sign("ES256", ecKey(), "ec", ownClaims()), 401},
+		{"no subject", "it would trust whoever is there", oauth.TrustedIssuer{Name: client, KeysURL: "https://client.example.com"}, sign("ES256", ecKey(), "ec", ownClaims()), 401},
 		{"http", "who knows whose keys those are", oauth.PrivateKeyJWT(client, "http://client.example.com/jwks"), sign("RS256", rsaKey(), "k1", ownClaims()), 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.trusted = []oauth.Issuer{tt.issuer}
+			w.trusted = []oauth.TrustedIssuer{tt.issuer}
 			if a := w.assert(tt.token); a.status != tt.want || w.keys.count() != 0 {
 				t.Errorf("got %d and %d fetches, want %d and none: %s; the log: %s", a.status, w.keys.count(), tt.want, tt.reason, w.log)
 			}
@@ -376,7 +376,7 @@ func TestClientThatIsOff(t *testing.T) {
 
 func TestTrustFails(t *testing.T) {
 	w := newWorld(t, func(o *oauth.Options) {
-		o.Trust = func(context.Context, string) ([]oauth.Issuer, error) {
+		o.Trust = func(context.Context, string) ([]oauth.TrustedIssuer, error) {
 			return nil, &scim.Error{Kind: scim.ErrUnavailable, Err: errors.New("database")}
 		}
 	})

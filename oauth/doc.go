@@ -8,21 +8,15 @@
 // connection of package tenant, by its ID, and a client secret is a token of the
 // connection:
 //
-//	var tokens *oauth.Server
-//	registry, err := tenant.NewRegistry(store.Tenants(), &tenant.Options{
-//		Key: key,
-//		Others: scim.TokenValidatorFunc(func(ctx context.Context, token string) (scim.Principal, error) {
-//			return tokens.ValidateToken(ctx, token)
-//		}),
-//	})
-//	tokens, err = oauth.NewServer(oauth.Options{
+//	registry, tokens, err := oauth.NewRegistry(store.Tenants(), &tenant.Options{Key: key}, oauth.Options{
 //		Issuer: "https://app.example.com", Keys: [][]byte{tokenKey},
-//		Secrets: registry, Principals: registry, Trust: oauth.Federations(registry),
 //	})
+//	handler, err := registry.NewHandler(store, &scim.Options{Hooks: hooks})
+//	mux.Handle("/scim/{tenant}/v2/", handler)
 //	mux.Handle("/oauth/", tokens)
 //	mux.Handle("/.well-known/oauth-authorization-server", tokens)
 //
-// Any other [scim.TokenValidator] and [Principals] will do as well.
+// [NewServer] takes any other [scim.TokenValidator] and [Principals] as well.
 //
 // What a customer's admin enters, and how keys are replaced, is in docs/oauth.md of
 // the repository.

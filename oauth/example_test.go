@@ -41,11 +41,11 @@ func Example() {
 		Keys:       [][]byte{key},
 		Secrets:    scim.StaticToken("the client's secret", contoso),
 		Principals: connections{contoso.Subject: contoso},
-		Trust: func(_ context.Context, clientID string) ([]oauth.Issuer, error) {
+		Trust: func(_ context.Context, clientID string) ([]oauth.TrustedIssuer, error) {
 			if clientID != contoso.Subject {
 				return nil, nil
 			}
-			return []oauth.Issuer{oauth.Entra( // what its admin copied from Entra's Connectivity page
+			return []oauth.TrustedIssuer{oauth.Entra( // what its admin copied from Entra's Connectivity page
 				"ce5f061f-abe6-4e40-9615-301f87bcb7f0",
 				"api://b5ba7a93-4452-4522-aeb4-a2b5da870c16/.default",
 				"5d11a5b6-22d9-4b5c-8f0a-5b0c19ad7c20")}, nil

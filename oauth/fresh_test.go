@@ -36,7 +36,7 @@ func TestRevokedSecretBuysNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaked, _, err := one.Issue(t.Context(), c.Ref(), tenant.NewToken{})
+	leaked, _, err := one.Issue(t.Context(), c.Ref(), tenant.TokenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestRevokedSecretBuysNothing(t *testing.T) {
 	if got := get(leaked); got != 200 {
 		t.Fatalf("got %d, want 200", got)
 	}
-	next, _, err := one.Rotate(t.Context(), c.Ref(), 0, tenant.NewToken{})
+	next, _, err := one.Rotate(t.Context(), c.Ref(), 0, tenant.TokenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestRemovedFederationBuysNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := one.Issue(t.Context(), c.Ref(), tenant.NewToken{}); err != nil { // so that it is not off
+	if _, _, err := one.Issue(t.Context(), c.Ref(), tenant.TokenOptions{}); err != nil { // so that it is not off
 		t.Fatal(err)
 	}
 	token := sign("RS256", rsaKey(), "k1", assertionClaims())

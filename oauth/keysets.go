@@ -22,7 +22,7 @@ import (
 //
 // A set is fetched when it is first needed, when it is older than MaxAge, and when
 // a token names a key that is not in it; but a URL never more often than each
-// Pause, whatever tokens come. If a set cannot be fetched the old one is used for
+// MinInterval, whatever tokens come. If a set cannot be fetched the old one is used for
 // up to a day longer. A URL must be of https and answer within five seconds, itself
 // and with no more than 256 KiB: redirections are not followed.
 type KeySets struct {
@@ -39,12 +39,12 @@ type KeySetOptions struct {
 	// NAT64 in a network of IPv6 alone, give one that may use it.
 	Client *http.Client
 
-	MaxAge time.Duration // after which a set is fetched anew; default: an hour
-	Pause  time.Duration // between two fetches of one URL at least; default: 30 seconds
+	MaxAge      time.Duration // after which a set is fetched anew; default: an hour
+	MinInterval time.Duration // between two fetches of one URL at least; default: 30 seconds
 
-	// Most is how many sets are kept, of some kilobytes each. The one that was not
+	// MaxSets is how many sets are kept, of some kilobytes each. The one that was not
 	// used for the longest time goes first. Default: 1000.
-	Most int
+	MaxSets int
 
 	Now func() time.Time // the clock; default: time.Now; called concurrently
 }
@@ -62,8 +62,8 @@ func NewKeySets(o *KeySetOptions) *KeySets {
 		k.options = *o
 	}
 	k.options.MaxAge = cmp.Or(k.options.MaxAge, time.Hour)
-	k.options.Pause = cmp.Or(k.options.Pause, 30*time.Second)
-	k.options.Most = cmp.Or(k.options.Most, 1000)
+	k.options.MinInterval = cmp.Or(k.options.MinInterval, 30*time.Second)
+	k.options.MaxSets = cmp.Or(k.options.MaxSets, 1000)
 	if k.options.Now == nil {
 		k.options.Now = time.Now
 	}
@@ -150,7 +150,7 @@ func (k *KeySets) set(at string) (*keySet, error) {
 	defer k.mu.Unlock()
 	s := k.sets[at]
 	if s == nil {
-		if len(k.sets) >= k.options.Most {
+		if len(k.sets) >= k.options.MaxSets {
 			k.forgetOne()
 		}
 		s = &keySet{url: at, fetching: make(chan struct{}, 1)}
@@ -179,7 +179,7 @@ func (s *keySet) look(kid string, now time.Time, o *KeySetOptions) (keys []jose.
 	if !s.fetched.IsZero() && age < o.MaxAge+longestStale {
 		keys = keysFor(s.keys, kid)
 	}
-	return keys, age < o.MaxAge, s.tried.IsZero() || since >= o.Pause || since < 0 // the clock was set back
+	return keys, age < o.MaxAge, s.tried.IsZero() || since >= o.MinInterval || since < 0 // the clock was set back
 }
 
 // known returns keys, or why there are none.

@@ -184,7 +184,7 @@ func TestKeysArePublic(t *testing.T) {
 	keys := newKeyServer(t, public(rsaKey(), "k1"))
 	for _, url := range []string{keys.server.URL + "/keys", "https://localhost:1/", "https://10.0.0.1/", "https://169.254.169.254/", "https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://100.100.100.200/", "https://0.0.0.0/"} {
 		w := newWorld(t, func(o *oauth.Options) { o.KeySets = nil })
-		w.trusted = []oauth.Issuer{oauth.PrivateKeyJWT(client, url)}
+		w.trusted = []oauth.TrustedIssuer{oauth.PrivateKeyJWT(client, url)}
 		a := w.assert(sign("RS256", rsaKey(), "k1", ownClaims()))
 		if a.status != 401 || !strings.Contains(w.log.String(), "is no public address") || keys.count() != 0 {
 			t.Errorf("%s: got %d; the log: %s", url, a.status, w.log)
@@ -198,7 +198,7 @@ func TestSetsAreBounded(t *testing.T) {
 	keys := newKeyServer(t, public(rsaKey(), "k1"))
 	tokens, err := oauth.NewEntraTokens(oauth.EntraOptions{
 		Callers: func(context.Context, string) ([]oauth.EntraCaller, error) { return []oauth.EntraCaller{{}}, nil },
-		KeySets: oauth.NewKeySets(&oauth.KeySetOptions{Client: keys.client(), Now: c.Now, Most: 2}),
+		KeySets: oauth.NewKeySets(&oauth.KeySetOptions{Client: keys.client(), Now: c.Now, MaxSets: 2}),
 		Now:     c.Now,
 	})
 	if err != nil {

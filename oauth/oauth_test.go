@@ -220,7 +220,7 @@ type world struct {
 	clients *clients
 	keys    *keyServer
 	log     *logged
-	trusted []oauth.Issuer
+	trusted []oauth.TrustedIssuer
 }
 
 // newWorld returns a Server that trusts Entra and a client that has a key of its
@@ -231,10 +231,10 @@ func newWorld(t testing.TB, change ...func(*oauth.Options)) *world {
 		clients: &clients{tokens: map[string]string{secret: client, "usher_second": client, "usher_of_another": "another"}},
 		keys:    newKeyServer(t, public(rsaKey(), "k1")),
 	}
-	w.trusted = []oauth.Issuer{oauth.Entra(directoryID, audience+"/.default", subject), oauth.PrivateKeyJWT(client, "https://client.example.com/jwks")}
+	w.trusted = []oauth.TrustedIssuer{oauth.Entra(directoryID, audience+"/.default", subject), oauth.PrivateKeyJWT(client, "https://client.example.com/jwks")}
 	o := oauth.Options{
 		Issuer: issuer, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Secrets: w.clients, Principals: w.clients,
-		Trust: func(_ context.Context, id string) ([]oauth.Issuer, error) {
+		Trust: func(_ context.Context, id string) ([]oauth.TrustedIssuer, error) {
 			if id != client {
 				return nil, nil
 			}

@@ -52,7 +52,7 @@ func TestRegistry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		secret, _, err := registry.Issue(t.Context(), c.Ref(), tenant.NewToken{Label: "first"})
+		secret, _, err := registry.Issue(t.Context(), c.Ref(), tenant.TokenOptions{Label: "first"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,19 +118,19 @@ func TestRegistryRegenerates(t *testing.T) {
 			t.Errorf("%s: got %v, want it accepted: %t", when, err, want)
 		}
 	}
-	first, _, err := registry.Issue(t.Context(), c.Ref(), tenant.NewToken{})
+	first, _, err := registry.Issue(t.Context(), c.Ref(), tenant.TokenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := exchange(first)
-	second, _, err := registry.Rotate(t.Context(), c.Ref(), time.Hour, tenant.NewToken{})
+	second, _, err := registry.Rotate(t.Context(), c.Ref(), time.Hour, tenant.TokenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := exchange(second)
 	expect("in the overlap the old one's", a, true)
 	expect("in the overlap the new one's", b, true)
-	third, _, err := registry.Rotate(t.Context(), c.Ref(), 0, tenant.NewToken{})
+	third, _, err := registry.Rotate(t.Context(), c.Ref(), 0, tenant.TokenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestRegistryRegenerates(t *testing.T) {
 	d := exchange(third)
 	expect("the third one's", d, true)
 	id, _ := tenant.TokenID(third)
-	if _, _, err := registry.Issue(t.Context(), c.Ref(), tenant.NewToken{}); err != nil { // so that it is not off
+	if _, _, err := registry.Issue(t.Context(), c.Ref(), tenant.TokenOptions{}); err != nil { // so that it is not off
 		t.Fatal(err)
 	}
 	if err := registry.Revoke(t.Context(), c.Ref(), id); err != nil {
@@ -161,13 +161,13 @@ func TestFederations(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		f    tenant.Federation
-		want func(id string) []oauth.Issuer
+		want func(id string) []oauth.TrustedIssuer
 	}{
-		{"Entra", tenant.Federation{Directory: directory, Audience: audience, Subject: subject}, func(string) []oauth.Issuer {
-			return []oauth.Issuer{oauth.Entra(directory, audience, subject)}
+		{"Entra", tenant.Federation{Directory: directory, Audience: audience, Subject: subject}, func(string) []oauth.TrustedIssuer {
+			return []oauth.TrustedIssuer{oauth.Entra(directory, audience, subject)}
 		}},
-		{"a client with keys", tenant.Federation{KeysURL: "https://idp.example/keys"}, func(id string) []oauth.Issuer {
-			return []oauth.Issuer{oauth.PrivateKeyJWT(id, "https://idp.example/keys")}
+		{"a client with keys", tenant.Federation{KeysURL: "https://idp.example/keys"}, func(id string) []oauth.TrustedIssuer {
+			return []oauth.TrustedIssuer{oauth.PrivateKeyJWT(id, "https://idp.example/keys")}
 		}},
 	} {
 		c, err := registry.Add(t.Context(), tenant.Connection{Tenant: "contoso", Federation: tt.f})
@@ -191,7 +191,7 @@ func TestFederations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := registry.Issue(t.Context(), none.Ref(), tenant.NewToken{}); err != nil {
+	if _, _, err := registry.Issue(t.Context(), none.Ref(), tenant.TokenOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := trust(t.Context(), none.ID); err != nil || len(got) > 0 {

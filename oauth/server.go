@@ -94,11 +94,11 @@ type Options struct {
 
 	// Trust says whose assertions a client may come with, which is for one that is
 	// not known nobody's. It is called concurrently. Nil: nobody's.
-	Trust func(ctx context.Context, clientID string) ([]Issuer, error)
+	Trust func(ctx context.Context, clientID string) ([]TrustedIssuer, error)
 
 	Principals Principals
 
-	// FirstUse reports whether an assertion of an [Issuer] with Once comes for the
+	// FirstUse reports whether an assertion of an [TrustedIssuer] with Once comes for the
 	// first time, and remembers it until a time: for servers that share a database.
 	// Default: each process remembers those that it has seen.
 	FirstUse func(ctx context.Context, clientID, jti string, until time.Time) (bool, error)
@@ -109,6 +109,10 @@ type Options struct {
 	// need be told. Default: if Secrets or Principals is an AssertionLimiter, that,
 	// for requests with an assertion; others are not limited here.
 	Limit func(r *http.Request) (done func(error), err error)
+
+	// Refused is told of each request that was refused for its credentials, and which
+	// client it named, that there may be or not. It must not wait. Default: nobody is.
+	Refused func(clientID string)
 
 	KeySets *KeySets         // default: one for the Server
 	Logger  *slog.Logger     // is told of tokens that are issued, at level Info, and refused, at Warn, with why; never a secret; default: slog.Default()

@@ -22,25 +22,25 @@ import (
 func TestStrangersLearnNothing(t *testing.T) {
 	off := &scim.Error{Kind: scim.ErrUnauthorized, Detail: "provisioning is switched off"}
 	down := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }
-	trusts := func(issuers ...oauth.Issuer) func() ([]oauth.Issuer, error) {
-		return func() ([]oauth.Issuer, error) { return issuers, nil }
+	trusts := func(issuers ...oauth.TrustedIssuer) func() ([]oauth.TrustedIssuer, error) {
+		return func() ([]oauth.TrustedIssuer, error) { return issuers, nil }
 	}
 	forged := sign("RS256", otherRSA(), "k1", ownClaims())
 	var want string
 	for _, tt := range []struct {
 		name  string
-		trust func() ([]oauth.Issuer, error)
+		trust func() ([]oauth.TrustedIssuer, error)
 		keys  http.HandlerFunc
 	}{
 		{"a client that there is not", trusts(), nil},
 		{"one that there is", trusts(oauth.PrivateKeyJWT(client, "https://client.example.com/jwks")), nil},
 		{"one whose keys cannot be had", trusts(oauth.PrivateKeyJWT(client, "https://client.example.com/jwks")), down},
 		{"one whose keys are at no URL", trusts(oauth.PrivateKeyJWT(client, "x")), nil},
-		{"one that is not set up", trusts(oauth.Issuer{Name: client}), nil},
-		{"one that is switched off", func() ([]oauth.Issuer, error) { return nil, off }, nil},
+		{"one that is not set up", trusts(oauth.TrustedIssuer{Name: client}), nil},
+		{"one that is switched off", func() ([]oauth.TrustedIssuer, error) { return nil, off }, nil},
 	} {
 		w := newWorld(t, func(o *oauth.Options) {
-			o.Trust = func(context.Context, string) ([]oauth.Issuer, error) { return tt.trust() }
+			o.Trust = func(context.Context, string) ([]oauth.TrustedIssuer, error) { return tt.trust() }
 		})
 		w.keys.publish(tt.keys, public(rsaKey(), "k1"))
 		a := w.assert(forged)

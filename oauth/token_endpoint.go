@@ -137,6 +137,9 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) (clientID, t
 	}
 	of, err := s.authenticate(r, given)
 	if err != nil {
+		if s.options.Refused != nil && of.id != "" && errors.Is(err, scim.ErrUnauthorized) {
+			s.options.Refused(of.id)
+		}
 		return of.id, "", err
 	}
 	token, err = s.issue(of)

@@ -60,7 +60,7 @@ func newHostile(t *testing.T) *hostile {
 	}
 	logger := slog.New(slog.NewTextHandler(&x.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	x.registry, err = tenant.NewRegistry(countedStore{new(tenant.Memory), &x.reads}, &tenant.Options{
-		Key: []byte(strings.Repeat("k", 32)), Logger: logger, Failures: 1_000_000,
+		Key: []byte(strings.Repeat("k", 32)), Logger: logger, MaxFailures: 1_000_000,
 	})
 	must(err)
 	t.Cleanup(func() { must(x.registry.Close()) })
@@ -75,18 +75,18 @@ func newHostile(t *testing.T) *hostile {
 	must(err)
 	third, err := x.registry.Add(t.Context(), tenant.Connection{Tenant: "a"})
 	must(err)
-	x.dead, _, err = x.registry.Issue(t.Context(), x.a.Ref(), tenant.NewToken{})
+	x.dead, _, err = x.registry.Issue(t.Context(), x.a.Ref(), tenant.TokenOptions{})
 	must(err)
-	x.ofA, _, err = x.registry.Rotate(t.Context(), x.a.Ref(), 0, tenant.NewToken{})
+	x.ofA, _, err = x.registry.Rotate(t.Context(), x.a.Ref(), 0, tenant.TokenOptions{})
 	must(err)
-	x.ofB, _, err = x.registry.Issue(t.Context(), x.b.Ref(), tenant.NewToken{})
+	x.ofB, _, err = x.registry.Issue(t.Context(), x.b.Ref(), tenant.TokenOptions{})
 	must(err)
-	x.gone, _, err = x.registry.Issue(t.Context(), third.Ref(), tenant.NewToken{})
+	x.gone, _, err = x.registry.Issue(t.Context(), third.Ref(), tenant.TokenOptions{})
 	must(err)
 	must(x.registry.Delete(t.Context(), third.Ref()))
 	fourth, err := x.registry.Add(t.Context(), tenant.Connection{Tenant: "c"})
 	must(err)
-	x.off, _, err = x.registry.Issue(t.Context(), fourth.Ref(), tenant.NewToken{})
+	x.off, _, err = x.registry.Issue(t.Context(), fourth.Ref(), tenant.TokenOptions{})
 	must(err)
 	must(x.registry.SwitchOff(t.Context(), fourth.Ref()))
 	x.userA, x.userB = x.create("a", x.ofA), x.create("b", x.ofB)

@@ -2,6 +2,8 @@ package tenant
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,7 +33,7 @@ func (r *Registry) Authenticate(q *http.Request, token string) (scim.Principal, 
 
 // AuthenticateFresh is Authenticate by what the Store says now: what another process
 // has revoked is refused at once. It is for those who give something for a token that
-// outlives Options.Stale, such as oauth.Server an access token.
+// outlives Options.CacheTTL, such as oauth.Server an access token.
 func (r *Registry) AuthenticateFresh(q *http.Request, token string) (scim.Principal, func(), error) {
 	return r.authenticate(q, token, true)
 }
@@ -55,7 +57,7 @@ func (r *Registry) authenticate(q *http.Request, token string, fresh bool) (scim
 
 // LimitAssertions bounds the assertions that an oauth.Server looks at, which asks by
 // itself if the Registry is among its Principals or Secrets: where more than
-// Options.Failures in a minute came from that were refused, all but some are answered
+// Options.MaxFailures in a minute came from that were refused, all but some are answered
 // 429. Done is told what became of one. It fits oauth.Options.Limit too.
 func (r *Registry) LimitAssertions(q *http.Request) (done func(error), err error) {
 	from := source{&r.exchanges, r.options.Source(q)}
@@ -83,8 +85,14 @@ func errOff() error {
 	}
 }
 
-// find returns what is known of a token. With ErrUnauthorized it returns whose it
-// was, if it was anybody's.
+// errPaused is for those who hold a good token.
+var errPaused error = &scim.Error{
+	Kind: scim.ErrUnavailable, RetryAfter: 5 * time.Minute,
+	Detail: "provisioning of this connection is paused by the application, and goes on by itself later",
+}
+
+// find returns what is known of a token. With ErrUnauthorized, and if the connection
+// is Paused, it returns whose it was, if it was anybody's.
 func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, error) {
 	id, ok := parseToken(r.options.Prefix, token)
 	if !ok {
@@ -114,8 +122,10 @@ func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, 
 	if err := r.compare(token, e); err != nil {
 		return nil, err
 	}
-	switch {
-	case e.alive(r.now()):
+	switch alive := e.alive(r.now()); {
+	case alive && e.found.Paused:
+		return e, errPaused
+	case alive:
 		return e, nil
 	case e.live:
 		return e, errDead
@@ -148,47 +158,63 @@ func (r *Registry) findOther(ctx context.Context, token string, how lookup) (*en
 	if r.options.Others == nil {
 		return nil, errUnknown
 	}
-	p, err := r.options.Others.ValidateToken(ctx, token)
-	if err != nil {
-		return nil, err
+	p, refusal := r.options.Others.ValidateToken(ctx, token)
+	if refusal != nil && (p.Subject == "" || !errors.Is(refusal, scim.ErrUnauthorized)) {
+		return nil, refusal
 	}
-	e, err := r.subject(ctx, p.Subject, how.fresh)
+	e, err := r.subject(ctx, p.Subject, how.fresh && refusal == nil)
+	if refusal != nil {
+		return e, refusal // whose dead token it is
+	}
 	if err == nil && p.Tenant != "" && p.Tenant != e.found.Tenant {
 		err = fmt.Errorf("connection %q is of tenant %q, not %q: %w", p.Subject, e.found.Tenant, p.Tenant, scim.ErrUnauthorized)
 	}
 	return e, err
 }
 
-// subject returns a connection by its ID, unless it has no live token and no
-// Federation.
+// subject returns a connection by its ID, unless it is Paused, or has no live token and
+// no Federation: then it returns the error as well. That it is off it does not believe
+// for longer than a moment: who has just been given a token elsewhere stops at a 401.
 func (r *Registry) subject(ctx context.Context, id string, fresh bool) (*entry, error) {
-	e, err := r.known(ctx, "/"+id, lookup{fresh: fresh}, func(e *entry) error { // no token's id has a slash
+	const moment = time.Second
+	e, err := r.connection(ctx, id, fresh)
+	if e != nil && e.isOff() && !fresh && r.now().Sub(e.read) >= moment {
+		e, err = r.connection(ctx, id, true)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case e.found == nil:
+		return nil, errUnknown
+	case e.isOff():
+		return e, errOff()
+	case e.found.Paused:
+		return e, errPaused
+	}
+	return e, nil
+}
+
+// isOff reports whether a connection has nothing to come with.
+func (e *entry) isOff() bool { return e.found != nil && !e.live && e.found.Federation.isZero() }
+
+// connection returns what is known of a connection, by its ID.
+func (r *Registry) connection(ctx context.Context, id string, fresh bool) (*entry, error) {
+	return r.known(ctx, "/"+id, lookup{fresh: fresh}, func(e *entry) error { // no token's id has a slash
 		c, live, err := r.store.Find(ctx, id, r.now())
 		if err == nil {
 			e.found, e.live = &c, live
 		}
 		return err
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case e.found == nil:
-		return nil, errUnknown
-	case !e.live && e.found.Federation.isZero():
-		return e, errOff()
-	}
-	return e, nil
 }
 
 // Principal returns whom the requests of a connection are made by, for one who
 // issues tokens of other kinds, such as oauth.Server; or scim.ErrUnauthorized if
-// there is no such connection or it is switched off.
+// there is no such connection or it is switched off, and scim.ErrUnavailable if it is
+// Paused.
 func (r *Registry) Principal(ctx context.Context, connectionID string) (scim.Principal, error) {
 	e, err := r.subject(ctx, connectionID, false)
-	if err != nil {
-		return scim.Principal{}, err
-	}
-	return e.principal, nil
+	return e.whose(), err
 }
 
 // Revocations returns Connection.Revocations of a connection, for oauth.Server: as
@@ -217,3 +243,33 @@ func (r *Registry) FederationOf(ctx context.Context, connectionID string) (Feder
 	}
 	return e.found.Federation, nil
 }
+
+// FirstUse reports whether something that may be used once, such as an assertion, comes
+// for the first time for a connection, in whichever process, and remembers it. It is for
+// oauth.Server. A connection needs one in an hour: beyond a thousand it reports
+// scim.ErrTooManyRequests. It is remembered for a month, whatever the time is until
+// which it must be.
+func (r *Registry) FirstUse(ctx context.Context, connectionID, what string, _ time.Time) (bool, error) {
+	const most = 1000
+	now := r.now()
+	e, err := r.subject(ctx, connectionID, false)
+	if err != nil {
+		return false, err
+	}
+	of := e.found.Ref()
+	n, err := r.store.Spend(ctx, of, KeptPrefix+"uses", 1, now, now.Add(-time.Hour))
+	switch {
+	case err != nil:
+		return false, err
+	case n > most:
+		return false, &scim.Error{Kind: scim.ErrTooManyRequests, Detail: "too many assertions", RetryAfter: time.Minute}
+	}
+	sum := sha256.Sum256([]byte(what))
+	n, err = r.store.Spend(ctx, of, KeptPrefix+base64.RawURLEncoding.EncodeToString(sum[:]), 1, now, now.Add(-MaxWindow))
+	return n == 1, err
+}
+
+// NoteRefused notes that somebody asked for an access token for a connection, if there
+// is one with this ID, without its credentials: in Status.LastUnknown. It is for
+// oauth.Options.Refused, and waits for nothing.
+func (r *Registry) NoteRefused(connectionID string) { r.pending.strange(stranger{id: connectionID}) }

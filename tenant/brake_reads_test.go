@@ -341,7 +341,7 @@ func TestBrakeOfMadeUpGroups(t *testing.T) {
 		t.Errorf("%d counts after a user was deleted, want 1", n)
 	}
 	ref := b.c.Ref()
-	b.clock.advance(LongestWindow + time.Hour)
+	b.clock.advance(MaxWindow + time.Hour)
 	if _, err := m.Spend(t.Context(), ref, "other", 1, b.clock.now(), b.clock.now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func newBraked(t testing.TB, b braked, brake Brake, users int) *braked {
 	if b.c, err = b.registry.Add(t.Context(), Connection{Tenant: "contoso", Brake: brake, Limits: Limits{Rate: 1e6, Concurrent: 1000}}); err != nil {
 		t.Fatal(err)
 	}
-	if b.secret, _, err = b.registry.Issue(t.Context(), b.c.Ref(), NewToken{}); err != nil {
+	if b.secret, _, err = b.registry.Issue(t.Context(), b.c.Ref(), TokenOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range users {

@@ -170,9 +170,9 @@ func (r *Registry) known(ctx context.Context, key string, how lookup, read func(
 	e, changes := r.cache.get(key)
 	if e != nil && !how.fresh {
 		switch age := now.Sub(e.read); {
-		case age < r.options.Stale/2 && age >= 0:
+		case age < r.options.CacheTTL/2 && age >= 0:
 			return e, nil
-		case age < r.options.Stale && age >= 0 && !e.renewing.CompareAndSwap(false, true):
+		case age < r.options.CacheTTL && age >= 0 && !e.renewing.CompareAndSwap(false, true):
 			return e, nil
 		}
 	}

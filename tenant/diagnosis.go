@@ -363,6 +363,8 @@ func (d *Diagnosis) judge(live bool, came, unused time.Time) {
 		d.Headline = "Provisioning is off: the connection has no token that is alive."
 	case !live:
 		d.Headline = fmt.Sprintf("Provisioning is off: no token of the connection is alive any more. The last request with a good one came at %s.", toMinute(s.LastSeen))
+	case d.Connection.Paused:
+		d.Headline = "Paused by the application: the identity provider is told to come again later."
 	case !s.Held.IsZero():
 		d.Headline = fmt.Sprintf("Held by the brake since %s, until somebody approves: %s", inUTC(s.Held), plain.Line(s.HeldReason))
 	case !unused.IsZero():

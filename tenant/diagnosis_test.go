@@ -255,7 +255,7 @@ func (x *recorded) off() {
 
 func (x *recorded) issue() string {
 	x.t.Helper()
-	secret, _, err := x.registry.Issue(x.t.Context(), x.connection.Ref(), tenant.NewToken{})
+	secret, _, err := x.registry.Issue(x.t.Context(), x.connection.Ref(), tenant.TokenOptions{})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -325,7 +325,7 @@ func TestTook(t *testing.T) {
 	x := newRecorded(t, nil)
 	x.later(999 * time.Microsecond)
 	x.send("POST", "Users", userBody("ada", ""))
-	if took := x.log(tenant.Query{AllTenants: true})[0].Took; took != 0 {
+	if took := x.log(tenant.Query{AllTenants: true})[0].Duration; took != 0 {
 		t.Errorf("it took %v by a clock that stands, want 0", took)
 	}
 }

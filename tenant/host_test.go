@@ -50,7 +50,7 @@ func TestAddresses(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if tokens[name], _, err = registry.Issue(t.Context(), c.Ref(), tenant.NewToken{}); err != nil {
+				if tokens[name], _, err = registry.Issue(t.Context(), c.Ref(), tenant.TokenOptions{}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -70,7 +70,7 @@ var fast = tenant.Limits{Rate: 1e6, Concurrent: 100}
 func TestLifeOfATenant(t *testing.T) {
 	h := newHouse(t, nil)
 	ctx := t.Context()
-	ada := tenant.NewToken{CreatedBy: "ada"}
+	ada := tenant.TokenOptions{CreatedBy: "ada"}
 	directory := company.New(company.Options{Users: 40, Seed: 1})
 
 	// Create: a connection has no token at first, and provisioning is off.
@@ -117,7 +117,7 @@ func TestLifeOfATenant(t *testing.T) {
 	last.Sync(directory)
 
 	// Expire.
-	short, _, err := h.registry.Issue(ctx, c.Ref(), tenant.NewToken{Expires: h.now().Add(time.Hour)})
+	short, _, err := h.registry.Issue(ctx, c.Ref(), tenant.TokenOptions{Expires: h.now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}

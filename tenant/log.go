@@ -20,7 +20,7 @@ import (
 type Record struct {
 	ID         string        // in the order of time
 	At         time.Time     // when it was answered
-	Took       time.Duration `json:",omitzero"`
+	Duration   time.Duration `json:",omitzero"`
 	Connection Ref
 	TokenID    string `json:",omitzero"` // empty for a token of another kind
 	Source     string `json:",omitzero"` // the address it came from, as Options.Source has it

@@ -30,6 +30,7 @@ type masker struct {
 	secret string    // the token of the request, which is kept nowhere
 
 	// What was masked, with its mask, and what is known for a name: for the detail.
+	// nil: there is none.
 	values map[string]string
 	names  map[string]bool
 
@@ -147,7 +148,7 @@ func (m *masker) text(s string, at place) string {
 		return m.scrub(s)
 	}
 	masked := m.masked(s, at)
-	if masked != s {
+	if masked != s && m.values != nil {
 		m.values[s] = masked
 		if name, domain, ok := strings.Cut(s, "@"); ok { // an application may speak of one of them
 			m.note(name)
@@ -158,7 +159,7 @@ func (m *masker) text(s string, at place) string {
 }
 
 func (m *masker) note(s string) {
-	if _, there := m.values[s]; !there {
+	if _, there := m.values[s]; !there && m.values != nil {
 		m.values[s] = m.masked(s, place{})
 	}
 }
@@ -172,7 +173,7 @@ func (m *masker) masked(s string, at place) string {
 	case isNumber(s):
 		return m.number(s)
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil && t.Year() > 0 {
+	if isTime(s) {
 		const some = 1_000_000_000 // seconds: 31 years from 2000 on
 		return time.Unix(946_684_800+int64(m.sum(s)%some), 0).UTC().Format(time.RFC3339)
 	}
@@ -185,13 +186,25 @@ func (m *masker) masked(s string, at place) string {
 		}
 		return "bulkId:" + m.masked(id, place{})
 	}
-	if u, err := url.Parse(s); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
-		return m.address(u, s)
+	if strings.Contains(s, "://") {
+		if u, err := url.Parse(s); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+			return m.address(u, s)
+		}
 	}
 	if strings.Contains(s, "@") {
 		return m.pseudonym(s, len("@masked.invalid")) + "@masked.invalid"
 	}
 	return m.pseudonym(s, 0)
+}
+
+// isTime reports whether a text is a time. Most have not its form, and to be told why
+// takes time.
+func isTime(s string) bool {
+	if len(s) <= 4 || s[4] != '-' {
+		return false
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return err == nil && t.Year() > 0
 }
 
 // inner masks JSON in a string, as Entra's roles are.

@@ -62,7 +62,7 @@ func TestLongTargets(t *testing.T) {
 		}
 	}
 	n := noted{Record: Record{Method: "GET", Connection: maskedRef, Masked: true}, path: "Users/" + strings.Repeat("bulkId:", 1000), isClipped: true}
-	rec := n.record(testKey(0))
+	rec := n.record(n.masker(testKey(0)))
 	if !strings.HasSuffix(rec.Path, "…") {
 		t.Errorf("the path %s does not say that it was longer", rec.Path)
 	}

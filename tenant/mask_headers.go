@@ -22,7 +22,7 @@ var mediaType = regexp.MustCompile(`^(?i:application|text|multipart|image|audio|
 // contentType leaves a media type without its parameters.
 func (m *masker) contentType(s string) string {
 	media, _, _ := strings.Cut(s, ";")
-	if media = strings.TrimSpace(media); m.keep || s == "" {
+	if media = strings.TrimSpace(media); m.keep || s == "" || s == "application/scim+json" || s == "application/json" {
 		return s
 	} else if mediaType.MatchString(media) {
 		return media

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -196,7 +197,7 @@ func (w *maskWriter) numeral(text string, s shape) string {
 		return text
 	}
 	masked := w.number(text)
-	if masked != text {
+	if masked != text && w.values != nil {
 		w.values[text] = masked
 	}
 	return masked
@@ -280,26 +281,10 @@ func (w *maskWriter) placeOf(depth int) place {
 	}
 	ahead := &maskWriter{masker: &masker{keep: true}, src: w.src[:end], at: w.at, cut: true}
 	found, path := false, ""
-	err := ahead.list('{', '}', func() error {
-		ahead.space()
-		literal, err := ahead.literal()
-		if err != nil {
-			return err
+	err := ahead.members(func(name, value []byte) {
+		if bytes.EqualFold(name, []byte("path")) && value[0] == '"' {
+			found, path = true, unquoted(value)
 		}
-		name := unquoted(literal)
-		ahead.space()
-		if err := ahead.one(':'); err != nil {
-			return err
-		}
-		ahead.space()
-		start := ahead.at
-		if ahead.at = ahead.skipped(start); ahead.at < 0 {
-			return errCutHere
-		}
-		if strings.EqualFold(name, "path") && ahead.src[start] == '"' {
-			found, path = true, unquoted(ahead.src[start:ahead.at])
-		}
-		return nil
 	})
 	if err != nil && !found {
 		return place{secret: true}
@@ -308,6 +293,36 @@ func (w *maskWriter) placeOf(depth int) place {
 		return place{}
 	}
 	return place{}.at(path)
+}
+
+// members calls a function with the members of the object that begins here, whose
+// values are not looked into.
+func (w *maskWriter) members(each func(name, value []byte)) error {
+	return w.list('{', '}', func() error {
+		w.space()
+		literal, err := w.literal()
+		if err != nil {
+			return err
+		}
+		w.space()
+		if err := w.one(':'); err != nil {
+			return err
+		}
+		w.space()
+		start := w.at
+		switch w.at = w.skipped(start); {
+		case w.at < 0:
+			return errCutHere
+		case w.at == start:
+			return errNoJSON
+		}
+		name := literal[1 : len(literal)-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name = []byte(unquoted(literal))
+		}
+		each(name, w.src[start:w.at])
+		return nil
+	})
 }
 
 // skipped returns the place after the value at a place, or -1 if the text ends
@@ -405,6 +420,9 @@ func faults(literal []byte, value string) string {
 
 // unquoted returns the value of a literal that is valid JSON.
 func unquoted(literal []byte) (s string) {
+	if inner := literal[1 : len(literal)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner)
+	}
 	if json.Unmarshal(literal, &s) != nil {
 		return string(literal)
 	}

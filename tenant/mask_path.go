@@ -127,7 +127,7 @@ func (m *masker) search(lower, value string) string {
 
 // named notes a name, and those that it is made of.
 func (m *masker) named(s string) string {
-	if m.names[s] {
+	if m.names == nil || m.names[s] {
 		return s
 	}
 	m.names[s] = true

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ var _ Store = (*Memory)(nil)
 type remembered struct {
 	connection Connection
 	tokens     []secret              // the oldest first
-	records    []Record              // by ID
+	records    []*Record             // by ID
 	spent      map[string][]spending // by names; each in the order of time, and more than nothing
 	pruned     int64                 // when spent was looked through last; seconds since 1970
 }
@@ -390,7 +391,8 @@ func (m *Memory) Approve(ctx context.Context, ref Ref, until time.Time) error {
 		return err
 	}
 	status := &r.connection.Status
-	status.Held, status.HeldReason, status.Approved, r.spent = time.Time{}, "", stamp(until), nil
+	status.Held, status.HeldReason, status.Approved = time.Time{}, "", stamp(until)
+	maps.DeleteFunc(r.spent, func(name string, _ []spending) bool { return !strings.HasPrefix(name, KeptPrefix) })
 	return nil
 }
 
@@ -405,7 +407,7 @@ func (m *Memory) Spend(ctx context.Context, ref Ref, name string, n int, at, aft
 		return 0, err
 	}
 	if n != 0 {
-		r.spend(name, n, at.Unix(), at.Add(-LongestWindow).Unix())
+		r.spend(name, n, at.Unix(), at.Add(-MaxWindow).Unix())
 	}
 	sum := 0
 	for _, s := range slices.Backward(r.spent[name]) {

@@ -17,20 +17,20 @@ func (m *Memory) Append(ctx context.Context, records []Record) error {
 		return err
 	}
 	defer m.mu.Unlock()
-	for _, rec := range records {
-		r, err := m.find(rec.Connection)
+	for i := range records {
+		r, err := m.find(records[i].Connection)
 		if err != nil {
 			continue
 		}
-		rec = rec.clone()
+		rec := records[i].clone()
 		rec.At = stamp(rec.At)
-		at, _ := slices.BinarySearchFunc(r.records, rec.ID, Record.compare)
-		r.records = slices.Insert(r.records, at, rec)
+		at, _ := slices.BinarySearchFunc(r.records, rec.ID, (*Record).compare)
+		r.records = slices.Insert(r.records, at, &rec)
 	}
 	return nil
 }
 
-func (r Record) compare(id string) int { return strings.Compare(r.ID, id) }
+func (r *Record) compare(id string) int { return strings.Compare(r.ID, id) }
 
 // clone returns a Record that shares nothing with another.
 func (r *Record) clone() Record {
@@ -57,7 +57,7 @@ func (m *Memory) Records(ctx context.Context, q Query) ([]Record, error) {
 	for _, r := range m.asked(&q) {
 		n := 0
 		for i := len(r.records) - 1; i >= 0 && n < limit; i-- {
-			if rec := &r.records[i]; q.matches(rec) {
+			if rec := r.records[i]; q.matches(rec) {
 				found = append(found, rec)
 				n++
 			}
@@ -112,7 +112,7 @@ func (m *Memory) Trim(ctx context.Context, ref Ref, before time.Time, keep int) 
 }
 
 func (r *remembered) trim(before time.Time, keep int) {
-	r.records = slices.Clip(slices.DeleteFunc(r.records[max(0, len(r.records)-max(keep, 0)):], func(rec Record) bool { return rec.At.Before(stamp(before)) }))
+	r.records = slices.Clip(slices.DeleteFunc(r.records[max(0, len(r.records)-max(keep, 0)):], func(rec *Record) bool { return rec.At.Before(stamp(before)) }))
 }
 
 // Expire implements Store.

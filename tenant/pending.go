@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash"
 	"maps"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -18,7 +18,7 @@ type pending struct {
 
 	mu      sync.Mutex
 	seen    map[string]Seen // by the ids of tokens, or of connections after a slash
-	records []noted
+	records []*noted
 	bytes   int                // in them
 	of      map[Ref]load       // what there is of each connection
 	alike   map[refusal]alikes // what was refused before it was read
@@ -136,11 +136,14 @@ func (p *pending) write(ctx context.Context) error {
 }
 
 // append writes some records, and what the connections are to remember of them.
-func (p *pending) append(waiting []noted) error {
-	records := make([]Record, 0, len(waiting))
-	for i := range waiting {
-		p.guarded("a record could not be made", func(context.Context) error {
-			records = append(records, waiting[i].record(p.key))
+func (p *pending) append(waiting []*noted) error {
+	records, macs := make([]Record, 0, len(waiting)), map[Ref]hash.Hash{}
+	for _, n := range waiting {
+		p.caught("a record could not be made", func() error {
+			m := n.masker(p.key)
+			m.mac = macs[n.Connection]
+			records = append(records, n.record(m))
+			macs[n.Connection] = m.mac
 			return nil
 		})
 	}
@@ -161,17 +164,22 @@ func (p *pending) note(list []Seen) {
 	}
 }
 
-// guarded does something of the background. That it fails is told of, and so is a
-// panic: it is nobody's request that could end with it.
-func (p *pending) guarded(failure string, do func(context.Context) error, args ...any) (err error) {
+// guarded does something of the background within the time that there is for it.
+func (p *pending) guarded(failure string, do func(context.Context) error, args ...any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
 	defer cancel()
+	return p.caught(failure, func() error { return do(ctx) }, args...)
+}
+
+// caught tells of what fails, and of a panic: it is nobody's request that could end
+// with it.
+func (p *pending) caught(failure string, do func() error, args ...any) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.r.options.Logger.Error("tenant: "+failure, append(args, "panic", v, "stack", string(debug.Stack()))...)
 		}
 	}()
-	if err = do(ctx); err != nil {
+	if err = do(); err != nil {
 		p.r.options.Logger.Error("tenant: "+failure, append(args, "err", err)...)
 	}
 	return err
@@ -196,11 +204,8 @@ func (p *pending) see(e *entry, now time.Time) {
 const fewOf = 5
 
 // isOneTooMany reports whether enough requests of a connection were refused alike in
-// this second: with a dead token, or because there were too many.
+// this second.
 func (p *pending) isOneTooMany(of Ref, status int) bool {
-	if status != http.StatusUnauthorized && status != http.StatusTooManyRequests {
-		return false
-	}
 	k, second := refusal{of, status}, p.r.now().Unix()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -219,7 +224,7 @@ func (p *pending) isOneTooMany(of Ref, status int) bool {
 // add notes a record. Where there is no room it waits for some, but not for longer
 // than the request may take, and a second at most; then the record is only counted.
 // A connection has but its share of the room, so that it takes nobody else's.
-func (p *pending) add(ctx context.Context, n noted) {
+func (p *pending) add(ctx context.Context, n *noted) {
 	size := n.size()
 	var late <-chan time.Time
 	p.mu.Lock()

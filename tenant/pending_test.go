@@ -63,7 +63,7 @@ func (x *crowd) send(ctx context.Context, token, method, target, body string) ti
 // fill notes records of the noisy connection until it has no room.
 func (x *crowd) fill() {
 	for i := range mostRecords / share {
-		x.registry.pending.add(x.t.Context(), noted{Record: Record{ID: fmt.Sprintf("00-%06d", i), Connection: x.noisy.Ref(), Status: 400}})
+		x.registry.pending.add(x.t.Context(), &noted{Record: Record{ID: fmt.Sprintf("00-%06d", i), Connection: x.noisy.Ref(), Status: 400}})
 	}
 }
 
@@ -73,7 +73,7 @@ func hold(t *testing.T, x *crowd, s *stuck) (release func()) {
 	s.gate.Lock()
 	release = sync.OnceFunc(s.gate.Unlock)
 	t.Cleanup(release)
-	x.registry.pending.add(t.Context(), noted{Record: Record{ID: "00", Connection: x.noisy.Ref(), Status: 400}})
+	x.registry.pending.add(t.Context(), &noted{Record: Record{ID: "00", Connection: x.noisy.Ref(), Status: 400}})
 	x.registry.pending.awake()
 	for range 500 {
 		x.registry.pending.mu.Lock()
@@ -208,10 +208,10 @@ func TestPanicInBackground(t *testing.T) {
 // TestRetentionByBytes: long records are kept up to so many bytes.
 func TestRetentionByBytes(t *testing.T) {
 	c, s := newClock(), new(Memory)
-	r := newRegistry(t, s, c, func(o *Options) { o.Log = LogOptions{Count: 1000, Bytes: 100_000} })
+	r := newRegistry(t, s, c, func(o *Options) { o.Log = LogOptions{MaxRecords: 1000, MaxBytes: 100_000} })
 	conn, _ := connect(t, r, "contoso")
 	for i := range 40 {
-		r.pending.add(t.Context(), noted{Record: Record{ID: fmt.Sprintf("r%02d", i), At: c.now(), Connection: conn.Ref(), Status: 400, Body: []byte(`"` + strings.Repeat("x", 6000) + `"`)}})
+		r.pending.add(t.Context(), &noted{Record: Record{ID: fmt.Sprintf("r%02d", i), At: c.now(), Connection: conn.Ref(), Status: 400, Body: []byte(`"` + strings.Repeat("x", 6000) + `"`)}})
 	}
 	records, err := r.Log(t.Context(), Query{AllTenants: true})
 	if err != nil {
@@ -220,7 +220,7 @@ func TestRetentionByBytes(t *testing.T) {
 	if n := len(records); n < 5 || n > 16 || records[0].ID != "r39" {
 		t.Errorf("%d records are left, the newest %s; want the 10 or so that 100 kB have room for, to r39", n, records[0].ID)
 	}
-	r.pending.add(t.Context(), noted{Record: Record{ID: "r40", At: c.now(), Connection: conn.Ref(), Status: 400}})
+	r.pending.add(t.Context(), &noted{Record: Record{ID: "r40", At: c.now(), Connection: conn.Ref(), Status: 400}})
 	c.advance(trimEvery)
 	if after, err := r.Log(t.Context(), Query{AllTenants: true}); err != nil || len(after) != len(records)+1 {
 		t.Errorf("of %d short records and a long one %d are left, %v", len(records), len(after), err)

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -23,13 +24,13 @@ func (r *Registry) BeginRequest(ctx context.Context, _ *http.Request) (context.C
 	began := r.now()
 	return ctx, func(v *scim.Report) {
 		if v.Status == http.StatusUnauthorized && v.Tenant != "" && v.Tenant != v.Principal.Tenant && tokenOf(v.Request) != "" {
-			r.pending.strange(v.Tenant)
+			r.pending.strange(stranger{tenant: v.Tenant})
 		}
 		of := Ref{v.Principal.Tenant, v.Principal.Subject}
 		if of.ID == "" {
 			return
 		}
-		if isRecorded(v) && !r.pending.isOneTooMany(of, v.Status) {
+		if isRecorded(v) && !(isCheap(v) && r.pending.isOneTooMany(of, v.Status)) {
 			r.pending.add(ctx, r.note(v, began))
 		}
 		for _, o := range v.Refused[:min(len(v.Refused), mostRefused)] {
@@ -40,7 +41,7 @@ func (r *Registry) BeginRequest(ctx context.Context, _ *http.Request) (context.C
 
 // noteOperation keeps what is needed of an operation of a bulk request that was
 // refused. It has the Record of a request of its own, but for a body.
-func (r *Registry) noteOperation(v *scim.Report, o scim.Refused, began time.Time) noted {
+func (r *Registry) noteOperation(v *scim.Report, o scim.Refused, began time.Time) *noted {
 	alone := *v
 	alone.Path, alone.Operation, alone.Type, alone.ID = o.Path, o.Operation, o.Type, o.ID
 	alone.Status, alone.Err, alone.Detail = o.Status, o.Err, o.Detail
@@ -60,6 +61,12 @@ func (r *Registry) BeginCall(ctx context.Context, _ scim.Call) (context.Context,
 // that is not there asks whether it is, and was told.
 func isRecorded(v *scim.Report) bool {
 	return len(v.Changes) > 0 || v.Status >= 400 && !(v.Status == http.StatusNotFound && v.Operation == scim.OperationGet)
+}
+
+// isCheap reports whether a request was refused before anything of it was read: for its
+// token, because there were too many, or because its connection is paused.
+func isCheap(v *scim.Report) bool {
+	return v.Status == http.StatusUnauthorized || v.Status == http.StatusTooManyRequests || errors.Is(v.Err, errPaused)
 }
 
 // How much is kept of a request, in bytes.
@@ -101,22 +108,22 @@ func (r *Record) size() int {
 }
 
 // dropped is noted of a connection whose records there was no room for.
-func (r *Registry) dropped(of Ref, n int) noted {
+func (r *Registry) dropped(of Ref, n int) *noted {
 	id, at := r.newID()
-	return noted{Record: Record{
+	return &noted{Record: Record{
 		ID: id, At: at, Connection: of, Status: http.StatusServiceUnavailable, Masked: true, Cut: true,
 		Detail: fmt.Sprintf("%d requests were answered and not recorded, since there were too many to write", n),
 	}}
 }
 
 // note keeps what is needed of a request when it is answered.
-func (r *Registry) note(v *scim.Report, began time.Time) noted {
+func (r *Registry) note(v *scim.Report, began time.Time) *noted {
 	took := r.now().Sub(began) // at is cut to milliseconds
 	q := v.Request
 	token := tokenOf(q)
 	cut := func(s string, most int) string { s, _ = cutText(s, token, most); return s }
 	header := func(name string) string { return cut(strings.Join(q.Header[name], ","), mostLine) }
-	n := noted{token: token}
+	n := &noted{token: token}
 	var cutPath, cutQuery bool
 	n.path, cutPath = cutText(v.Path, token, mostLine)
 	n.query, cutQuery = cutText(q.URL.RawQuery, token, mostLine)
@@ -125,7 +132,7 @@ func (r *Registry) note(v *scim.Report, began time.Time) noted {
 	n.keep = r.keepsValues(tokenID, v.Principal.Subject)
 	id, at := r.newID()
 	n.Record = Record{
-		ID: id, At: at, Took: took,
+		ID: id, At: at, Duration: took,
 		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: cut(r.options.Source(q), mostLine),
 		Method: cut(q.Method, mostLine), Operation: v.Operation, Type: v.Type, ResourceID: cut(v.ID, mostLine),
 		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness), Held: errors.Is(v.Err, ErrHeld),
@@ -156,20 +163,25 @@ func (r *Registry) note(v *scim.Report, began time.Time) noted {
 
 // nameIn returns by what the resource is known that a request is to create.
 func nameIn(v *scim.Report) string {
-	if v.Operation != scim.OperationCreate || len(v.Body) > mostBody {
+	if v.Operation != scim.OperationCreate || len(v.Body) > mostBody || v.Status >= 400 && !json.Valid(v.Body) {
 		return ""
 	}
-	var names struct{ UserName, ExternalID, DisplayName any } // what is no string is none
-	if json.Unmarshal(v.Body, &names) != nil {
-		return ""
-	}
-	for _, name := range []any{names.UserName, names.ExternalID, names.DisplayName} {
-		if text, _ := name.(string); text != "" {
-			return text
+	found, best := "", len(names)
+	w := maskWriter{src: v.Body}
+	w.space()
+	w.members(func(name, value []byte) { // valid, or it would have been refused
+		if value[0] != '"' || len(value) == len(`""`) {
+			return
 		}
-	}
-	return ""
+		if i := slices.IndexFunc(names[:best], func(n []byte) bool { return bytes.EqualFold(n, name) }); i >= 0 {
+			found, best = unquoted(value), i
+		}
+	})
+	return found
 }
+
+// names are the attributes by which a resource is known, the best one first.
+var names = [][]byte{[]byte("userName"), []byte("externalId"), []byte("displayName")}
 
 // tokenOf returns the token of a request, as the Handler finds it.
 func tokenOf(q *http.Request) string {
@@ -209,9 +221,16 @@ func (r *Registry) keepsValues(tokenID, connectionID string) bool {
 	return e != nil && e.found != nil && e.found.KeepValues
 }
 
+// masker returns the masker of the request.
+func (n *noted) masker(key []byte) *masker {
+	if n.Detail == "" {
+		return &masker{key: key, of: n.Connection, keep: n.keep, secret: n.token}
+	}
+	return newMasker(key, n.Connection, n.keep, n.token)
+}
+
 // record makes the Record: it masks what is to be masked.
-func (n *noted) record(key []byte) Record {
-	m := newMasker(key, n.Connection, n.keep, n.token)
+func (n *noted) record(m *masker) Record {
 	rec := n.Record
 	rec.Method, rec.ContentType, rec.UserAgent = m.method(rec.Method), m.contentType(rec.ContentType), m.userAgent(rec.UserAgent)
 	rec.IfMatch, rec.IfNoneMatch = m.versions(rec.IfMatch), m.versions(rec.IfNoneMatch)

@@ -31,14 +31,14 @@ type Options struct {
 	// connection, whose settings and limits count. Default: there are none.
 	Others scim.TokenValidator
 
-	// Stale is how long what is known of a token may be used: how long one that
+	// CacheTTL is how long what is known of a token may be used: how long one that
 	// another process has revoked is still accepted at most. Default, and most: 5
 	// seconds.
-	Stale time.Duration
+	CacheTTL time.Duration
 
-	// Known is of how many tokens and connections the Registry keeps what it has
+	// CacheSize is of how many tokens and connections the Registry keeps what it has
 	// read; each takes about a kilobyte. Default: 20,000.
-	Known int
+	CacheSize int
 
 	// Source says where a request comes from, for the limit on tokens that are not
 	// valid and for the records. Behind a proxy that is what the proxy says, in a
@@ -46,9 +46,9 @@ type Options struct {
 	// IPv6 its /64.
 	Source func(r *http.Request) string
 
-	// Failures is how many tokens that are not valid a source may send in a minute;
+	// MaxFailures is how many tokens that are not valid a source may send in a minute;
 	// more are answered 429, and valid ones still accepted. Default: 60.
-	Failures int
+	MaxFailures int
 
 	Log LogOptions
 
@@ -56,13 +56,13 @@ type Options struct {
 	Now    func() time.Time // the clock; default: time.Now; called concurrently
 }
 
-// LogOptions say how much is kept of Records. What is beyond Count and Bytes is
-// deleted within some minutes, when a connection is next used; what is older than Age
+// LogOptions say how much is kept of Records. What is beyond MaxRecords and MaxBytes is
+// deleted within some minutes, when a connection is next used; what is older than MaxAge
 // within an hour, while there is a Registry.
 type LogOptions struct {
-	Age   time.Duration // default: 90 days
-	Count int           // for each connection; default: 10,000
-	Bytes int           // about, for each connection; default: 32 MiB
+	MaxAge     time.Duration // default: 90 days
+	MaxRecords int           // for each connection; default: 10,000
+	MaxBytes   int           // about, for each connection; default: 32 MiB
 }
 
 // A Registry knows the connections of all tenants. It is a scim.Authenticator, a
@@ -108,17 +108,17 @@ func NewRegistry(s Store, o *Options) (*Registry, error) {
 	}
 	const longest = 5 * time.Second
 	switch {
-	case o.Stale < 0 || o.Stale > longest:
-		return nil, fmt.Errorf("tenant: Options.Stale is %v; want %v at most", o.Stale, longest)
-	case o.Known < 0, o.Failures < 0, o.Log.Age < 0, o.Log.Count < 0, o.Log.Bytes < 0:
+	case o.CacheTTL < 0 || o.CacheTTL > longest:
+		return nil, fmt.Errorf("tenant: Options.CacheTTL is %v; want %v at most", o.CacheTTL, longest)
+	case o.CacheSize < 0, o.MaxFailures < 0, o.Log.MaxAge < 0, o.Log.MaxRecords < 0, o.Log.MaxBytes < 0:
 		return nil, errors.New("tenant: an Option is negative")
 	}
-	r.options.Stale = cmp.Or(o.Stale, longest)
-	r.options.Known = cmp.Or(o.Known, 20_000)
-	r.options.Failures = cmp.Or(o.Failures, 60)
-	r.options.Log.Age = cmp.Or(o.Log.Age, 90*24*time.Hour)
-	r.options.Log.Count = cmp.Or(o.Log.Count, 10_000)
-	r.options.Log.Bytes = cmp.Or(o.Log.Bytes, 32<<20)
+	r.options.CacheTTL = cmp.Or(o.CacheTTL, longest)
+	r.options.CacheSize = cmp.Or(o.CacheSize, 20_000)
+	r.options.MaxFailures = cmp.Or(o.MaxFailures, 60)
+	r.options.Log.MaxAge = cmp.Or(o.Log.MaxAge, 90*24*time.Hour)
+	r.options.Log.MaxRecords = cmp.Or(o.Log.MaxRecords, 10_000)
+	r.options.Log.MaxBytes = cmp.Or(o.Log.MaxBytes, 32<<20)
 	r.options.Logger = cmp.Or(o.Logger, slog.Default())
 	if r.options.Source == nil {
 		r.options.Source = addressOf
@@ -126,8 +126,8 @@ func NewRegistry(s Store, o *Options) (*Registry, error) {
 	if r.now = o.Now; r.now == nil {
 		r.now = time.Now
 	}
-	r.cache = newCache(r.options.Known)
-	r.sources, r.exchanges = newSources(r.options.Failures), newSources(r.options.Failures)
+	r.cache = newCache(r.options.CacheSize)
+	r.sources, r.exchanges = newSources(r.options.MaxFailures), newSources(r.options.MaxFailures)
 	r.pending.start(r)
 	return r, nil
 }
@@ -189,7 +189,7 @@ func (r *Registry) AllConnections(ctx context.Context, after Ref, limit int) ([]
 
 // Change changes the settings of a connection. change is called again if another
 // change came between. In this process it takes effect at once, in others within
-// Options.Stale. Tenant, ID, Created and Status stay what they are, and Revocations
+// Options.CacheTTL. Tenant, ID, Created and Status stay what they are, and Revocations
 // too, unless a Federation ends.
 func (r *Registry) Change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {
 	for try := 1; ; try++ {
@@ -229,7 +229,7 @@ func (r *Registry) Delete(ctx context.Context, ref Ref) error {
 
 // Issue makes another token for a connection, besides those it has. The secret is
 // nowhere but in what it returns.
-func (r *Registry) Issue(ctx context.Context, ref Ref, n NewToken) (secret string, t Token, err error) {
+func (r *Registry) Issue(ctx context.Context, ref Ref, n TokenOptions) (secret string, t Token, err error) {
 	return r.add(ctx, ref, n, func(t *Token) error { return r.store.Replace(ctx, ref, time.Time{}, t) })
 }
 
@@ -237,7 +237,7 @@ func (r *Registry) Issue(ctx context.Context, ref Ref, n NewToken) (secret strin
 // overlap, in which the new one is pasted where the old one was. With no overlap
 // the old ones are dead at once, and so are access tokens that they were exchanged
 // for.
-func (r *Registry) Rotate(ctx context.Context, ref Ref, overlap time.Duration, n NewToken) (secret string, t Token, err error) {
+func (r *Registry) Rotate(ctx context.Context, ref Ref, overlap time.Duration, n TokenOptions) (secret string, t Token, err error) {
 	if overlap < 0 {
 		return "", Token{}, invalid("an overlap of %v", overlap)
 	}
@@ -251,7 +251,7 @@ func (r *Registry) Rotate(ctx context.Context, ref Ref, overlap time.Duration, n
 }
 
 // add makes a token, which a function stores.
-func (r *Registry) add(ctx context.Context, ref Ref, n NewToken, store func(*Token) error) (secret string, t Token, err error) {
+func (r *Registry) add(ctx context.Context, ref Ref, n TokenOptions, store func(*Token) error) (secret string, t Token, err error) {
 	for _, text := range []struct{ name, value string }{{"Label", n.Label}, {"CreatedBy", n.CreatedBy}} {
 		if err := checkText(text.name, text.value, false); err != nil {
 			return "", Token{}, err

@@ -68,7 +68,7 @@ func connect(t testing.TB, r *Registry, tenant string) (Connection, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, _, err := r.Issue(t.Context(), c.Ref(), NewToken{Label: "first", CreatedBy: "ada"})
+	secret, _, err := r.Issue(t.Context(), c.Ref(), TokenOptions{Label: "first", CreatedBy: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,21 +130,21 @@ func TestLifeOfTokens(t *testing.T) {
 			}
 		}
 	}
-	first := must(r.Issue(t.Context(), ref, NewToken{Label: "first"}))
-	second := must(r.Issue(t.Context(), ref, NewToken{Label: "second"}))
+	first := must(r.Issue(t.Context(), ref, TokenOptions{Label: "first"}))
+	second := must(r.Issue(t.Context(), ref, TokenOptions{Label: "second"}))
 	expect("with two tokens", map[string]string{first: accepted, second: accepted})
 
-	third := must(r.Rotate(t.Context(), ref, time.Hour, NewToken{Label: "third"}))
+	third := must(r.Rotate(t.Context(), ref, time.Hour, TokenOptions{Label: "third"}))
 	expect("in the overlap", map[string]string{first: accepted, second: accepted, third: accepted})
 	c.advance(time.Hour - time.Second)
 	expect("at its end", map[string]string{first: accepted, second: accepted, third: accepted})
 	c.advance(time.Second)
 	expect("after it", map[string]string{first: refused, second: refused, third: accepted})
 
-	fourth := must(r.Rotate(t.Context(), ref, 0, NewToken{Label: "regenerated"}))
+	fourth := must(r.Rotate(t.Context(), ref, 0, TokenOptions{Label: "regenerated"}))
 	expect("once regenerated", map[string]string{third: refused, fourth: accepted})
 
-	fifth := must(r.Issue(t.Context(), ref, NewToken{Expires: c.now().Add(time.Minute)}))
+	fifth := must(r.Issue(t.Context(), ref, TokenOptions{Expires: c.now().Add(time.Minute)}))
 	expect("before it expires", map[string]string{fifth: accepted})
 	c.advance(time.Minute)
 	expect("when it has expired", map[string]string{fifth: refused, fourth: accepted})
@@ -155,7 +155,7 @@ func TestLifeOfTokens(t *testing.T) {
 	}
 	expect("with no live token", map[string]string{first: off, fourth: off, fifth: off, "usher_nonsense": refused})
 
-	sixth := must(r.Issue(t.Context(), ref, NewToken{}))
+	sixth := must(r.Issue(t.Context(), ref, TokenOptions{}))
 	expect("with a new one", map[string]string{sixth: accepted, fourth: refused})
 	if err := r.SwitchOff(t.Context(), ref); err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestRevocationElsewhere(t *testing.T) {
 	}
 }
 
-// TestReads: a token is read once in half of Stale however often it is used, and so
+// TestReads: a token is read once in half of CacheTTL however often it is used, and so
 // is one that nobody has.
 func TestReads(t *testing.T) {
 	c, store := newClock(), &counting{Store: new(Memory)}
@@ -228,7 +228,7 @@ func TestReads(t *testing.T) {
 
 // TestKnownIsBounded: what is known does not grow with what is asked.
 func TestKnownIsBounded(t *testing.T) {
-	r := newRegistry(t, new(Memory), newClock(), func(o *Options) { o.Known = 50 })
+	r := newRegistry(t, new(Memory), newClock(), func(o *Options) { o.CacheSize = 50 })
 	var secrets []string
 	for range 80 {
 		_, secret := connect(t, r, "contoso")
@@ -328,8 +328,8 @@ func TestNewRegistryRefuses(t *testing.T) {
 		{"a short old key", Options{Key: testKey(0), OldKeys: [][]byte{make([]byte, 5)}}, "5 bytes"},
 		{"a prefix with an underscore", Options{Key: testKey(0), Prefix: "my_app"}, "Prefix"},
 		{"a prefix in capitals", Options{Key: testKey(0), Prefix: "App"}, "Prefix"},
-		{"stale for long", Options{Key: testKey(0), Stale: 6 * time.Second}, "Stale"},
-		{"a negative number", Options{Key: testKey(0), Failures: -1}, "negative"},
+		{"stale for long", Options{Key: testKey(0), CacheTTL: 6 * time.Second}, "CacheTTL"},
+		{"a negative number", Options{Key: testKey(0), MaxFailures: -1}, "negative"},
 	} {
 		if _, err := NewRegistry(new(Memory), &tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want an error with %q", tt.name, err, tt.want)
@@ -373,10 +373,10 @@ func TestConnectionRefused(t *testing.T) {
 	if _, err := r.Change(t.Context(), c.Ref(), func(c *Connection) error { c.Limits.Rate = 1; return nil }); !errors.Is(err, ErrInvalid) {
 		t.Errorf("Change to a rate of 1: got %v", err)
 	}
-	if _, _, err := r.Issue(t.Context(), c.Ref(), NewToken{Expires: newClock().now()}); !errors.Is(err, ErrInvalid) {
+	if _, _, err := r.Issue(t.Context(), c.Ref(), TokenOptions{Expires: newClock().now()}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a token that has expired already: got %v", err)
 	}
-	if _, _, err := r.Issue(t.Context(), Ref{"fabrikam", c.ID}, NewToken{}); !errors.Is(err, ErrNotFound) {
+	if _, _, err := r.Issue(t.Context(), Ref{"fabrikam", c.ID}, TokenOptions{}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a token for another tenant's connection: got %v", err)
 	}
 }

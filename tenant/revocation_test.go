@@ -33,7 +33,7 @@ func TestFresh(t *testing.T) {
 	if p, err := fresh(here, t.Context(), "192.0.2.1:1", secret); err != nil || p.Subject != of.ID {
 		t.Fatalf("a valid one: got %+v, %v", p, err)
 	}
-	if _, _, err := there.Rotate(t.Context(), of.Ref(), 0, NewToken{}); err != nil {
+	if _, _, err := there.Rotate(t.Context(), of.Ref(), 0, TokenOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := fate(t, here, secret); got != accepted {
@@ -207,7 +207,7 @@ func TestFailuresOfOthers(t *testing.T) {
 // TestGuessesDriveOutNothing: tokens that are known stay so, however many are made up.
 func TestGuessesDriveOutNothing(t *testing.T) {
 	store := &counting{Store: new(Memory)}
-	r := newRegistry(t, store, newClock(), func(o *Options) { o.Known = 50 })
+	r := newRegistry(t, store, newClock(), func(o *Options) { o.CacheSize = 50 })
 	var secrets []string
 	for range 50 {
 		_, secret := connect(t, r, "contoso")
@@ -237,7 +237,7 @@ func TestRevocationWithoutClocks(t *testing.T) {
 		{"switched off", func(r *Registry, ref Ref, _ string) error { return r.SwitchOff(t.Context(), ref) }},
 		{"revoked", func(r *Registry, ref Ref, id string) error { return r.Revoke(t.Context(), ref, id) }},
 		{"regenerated", func(r *Registry, ref Ref, _ string) error {
-			_, _, err := r.Rotate(t.Context(), ref, 0, NewToken{})
+			_, _, err := r.Rotate(t.Context(), ref, 0, TokenOptions{})
 			return err
 		}},
 	} {
@@ -277,13 +277,13 @@ func TestOneWrite(t *testing.T) {
 		end  func() error
 	}{
 		{"Revoke", func() error {
-			_, token, err := r.Issue(t.Context(), of.Ref(), NewToken{})
+			_, token, err := r.Issue(t.Context(), of.Ref(), TokenOptions{})
 			if err != nil {
 				return err
 			}
 			return r.Revoke(t.Context(), of.Ref(), token.ID)
 		}},
-		{"Rotate", func() error { _, _, err := r.Rotate(t.Context(), of.Ref(), 0, NewToken{}); return err }},
+		{"Rotate", func() error { _, _, err := r.Rotate(t.Context(), of.Ref(), 0, TokenOptions{}); return err }},
 		{"SwitchOff", func() error { return r.SwitchOff(t.Context(), of.Ref()) }},
 	} {
 		c.advance(time.Minute)

@@ -71,7 +71,8 @@ type Store interface {
 	Hold(ctx context.Context, ref Ref, since time.Time, reason string) error
 
 	// Approve clears Status.Held and HeldReason, sets Status.Approved and forgets
-	// what Spend has counted, all at once; or reports ErrNotFound.
+	// what Spend has counted, but under names that begin with KeptPrefix, all at once;
+	// or reports ErrNotFound.
 	Approve(ctx context.Context, ref Ref, until time.Time) error
 
 	// Spend adds n to what is counted under a name for a connection at a time, and
@@ -79,7 +80,7 @@ type Store interface {
 	// be negative: what was spent in vain is given back at the time it was spent, as
 	// much of it as is not forgotten, and takes no room any more. If n is 0 nothing is
 	// stored. What others count in a longer window, or by a clock that is late, is not
-	// forgotten: at the earliest what is LongestWindow older than at. Names have 255
+	// forgotten: at the earliest what is MaxWindow older than at. Names have 255
 	// bytes at most. Times may be rounded to the second. Calls at the same time for one name are one after the
 	// other, in different processes too: each counts those before it.
 	Spend(ctx context.Context, ref Ref, name string, n int, at, after time.Time) (int, error)
@@ -120,8 +121,11 @@ func (r *Revocation) Apply(c *Connection) {
 	}
 }
 
-// LongestWindow is the longest that a Brake may have.
-const LongestWindow = 30 * 24 * time.Hour
+// KeptPrefix begins the names of what Store.Spend counts that is none of the brake's.
+const KeptPrefix = "kept/"
+
+// MaxWindow is the longest that a Brake may have.
+const MaxWindow = 30 * 24 * time.Hour
 
 // Seen is what was seen of a connection: its fields that are zero say nothing.
 type Seen struct {

@@ -12,7 +12,7 @@
 // shown its token, once:
 //
 //	c, err := registry.Add(ctx, tenant.Connection{Tenant: "contoso", Name: "Entra ID"})
-//	secret, token, err := registry.Issue(ctx, c.Ref(), tenant.NewToken{Label: "first", CreatedBy: "ada"})
+//	secret, token, err := registry.Issue(ctx, c.Ref(), tenant.TokenOptions{Label: "first", CreatedBy: "ada"})
 //
 // A [Registry] is a scim.Authenticator that knows those tokens, bounds how many
 // requests a connection makes, and keeps a [Record] of each that changed something
@@ -72,6 +72,7 @@ type Connection struct {
 	Strict     bool     // hold the provider to the letter of the RFCs: see scim.Options.Strict
 	Types      []string // names of the resource types that there are for it; nil: all; User alone is common
 	QueryToken bool     // see scim.Principal.QueryToken
+	Paused     bool     // answer 503 with Retry-After, so that the provider comes again: for a move, a repair, a bill; its tokens live on
 	KeepValues bool     // keep the bodies of requests in its Records; otherwise names of attributes, and the bodies of refused ones with their values masked
 	Limits     Limits
 	Brake      Brake
@@ -96,7 +97,7 @@ type Status struct {
 	LastSeen    time.Time // of the last request with one of its tokens, to the minute
 	LastError   string    // what the last request that was refused was told
 	LastErrorAt time.Time
-	LastUnknown time.Time // of the last request to the tenant's address whose token was none of its connections', to the minute
+	LastUnknown time.Time // of the last request to the tenant's address whose token was none of its connections', or of an access token for the connection without its credentials; to the minute
 	Held        time.Time // since when the brake holds; zero: it does not
 	HeldReason  string    // for people
 	Approved    time.Time // until when the brake lets everything pass: see Registry.Approve
@@ -187,7 +188,7 @@ func (c *Connection) check() error {
 		return invalid("a bound of Brake is negative")
 	case b.Percent < 0, b.Percent > 100:
 		return invalid("Brake.Percent is %d; want 0 to 100", b.Percent)
-	case b.Window > LongestWindow:
+	case b.Window > MaxWindow:
 		return invalid("Brake.Window is %v; 30 days is the most", b.Window)
 	}
 	return nil

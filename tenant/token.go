@@ -32,8 +32,8 @@ func (t *Token) Live(at time.Time) bool {
 	return !t.Revoked && (t.Ends.IsZero() || at.Before(t.Ends))
 }
 
-// NewToken says what a token is to be.
-type NewToken struct {
+// TokenOptions says what a token is to be.
+type TokenOptions struct {
 	Label     string
 	CreatedBy string
 

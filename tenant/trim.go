@@ -33,7 +33,7 @@ func (p *pending) trim(ctx context.Context) (err error) {
 			p.trimmed[ref] = trimmed{at: now}
 			keep, of := p.fitting(ctx, ref, t)
 			if of == nil {
-				of = p.r.store.Trim(ctx, ref, stamp(now.Add(-log.Age)), keep)
+				of = p.r.store.Trim(ctx, ref, stamp(now.Add(-log.MaxAge)), keep)
 			}
 			if of != nil && !errors.Is(of, ErrNotFound) {
 				err = errors.Join(err, fmt.Errorf("connection %s: %w", ref.ID, of))
@@ -52,7 +52,7 @@ func (p *pending) expire(ctx context.Context) error {
 		return nil
 	}
 	p.expired = now
-	return p.r.store.Expire(ctx, stamp(now.Add(-p.r.options.Log.Age)))
+	return p.r.store.Expire(ctx, stamp(now.Add(-p.r.options.Log.MaxAge)))
 }
 
 // fitting returns how many of the newest records of a connection there is room for.
@@ -60,17 +60,17 @@ func (p *pending) expire(ctx context.Context) error {
 // be for as many as may be kept.
 func (p *pending) fitting(ctx context.Context, ref Ref, t trimmed) (int, error) {
 	log := p.r.options.Log
-	if t.since == 0 || t.bytes/t.since <= log.Bytes/log.Count {
-		return log.Count, nil
+	if t.since == 0 || t.bytes/t.since <= log.MaxBytes/log.MaxRecords {
+		return log.MaxRecords, nil
 	}
 	n, bytes := 0, 0
 	for q := (Query{Tenant: ref.Tenant, Connection: ref.ID}); ; {
 		page, err := p.r.store.Records(ctx, q)
 		if err != nil || len(page) == 0 {
-			return log.Count, err
+			return log.MaxRecords, err
 		}
 		for i := range page {
-			if bytes += page[i].size(); n == log.Count || bytes > log.Bytes {
+			if bytes += page[i].size(); n == log.MaxRecords || bytes > log.MaxBytes {
 				return n, nil
 			}
 			n++

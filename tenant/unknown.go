@@ -2,30 +2,34 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
-// unknowns are the tenants at whose addresses somebody showed a token that is none of
-// theirs: one that was pasted wrong, most often. That is told to the tenant's
-// connections once a minute, by a mark and not by a record, so that a stranger who
-// knows an address can fill nothing.
+// A stranger is somebody who showed a token that is none of a tenant's, at its address,
+// or asked for an access token for a connection without its credentials: with something
+// that was pasted wrong, most often.
+type stranger struct{ tenant, id string } // one of both
+
+// unknowns are the strangers of a minute. What they did is told to the connections once,
+// by a mark and not by a record, so that who knows an address or an id can fill nothing.
 type unknowns struct {
 	minute time.Time
-	told   map[string]bool // in this minute
-	waits  []string
+	told   map[stranger]bool
+	waits  []stranger
 }
 
-// mostUnknowns is of how many tenants, that there may be or not, it is looked up in a
-// minute which connections they have.
+// mostUnknowns is of how many tenants and connections, that there may be or not, it is
+// looked up in a minute which there are.
 const mostUnknowns = 1000
 
-func (u *unknowns) add(tenant string, now time.Time) {
+func (u *unknowns) add(s stranger, now time.Time) {
 	if minute := now.UTC().Truncate(time.Minute); !minute.Equal(u.minute) {
-		u.minute, u.told = minute, map[string]bool{}
+		u.minute, u.told = minute, map[stranger]bool{}
 	}
-	if len(u.told) < mostUnknowns && !u.told[tenant] {
-		u.told[tenant] = true
-		u.waits = append(u.waits, tenant)
+	if len(u.told) < mostUnknowns && !u.told[s] {
+		u.told[s] = true
+		u.waits = append(u.waits, s)
 	}
 }
 
@@ -36,20 +40,19 @@ func (u *unknowns) take() unknowns {
 	return taken
 }
 
-// strange notes that a token came to a tenant's address that is none of the tenant's.
-func (p *pending) strange(tenant string) {
+// strange notes a stranger.
+func (p *pending) strange(s stranger) {
 	now := p.r.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.unknown.add(tenant, now)
+	p.unknown.add(s, now)
 }
 
 // wrong returns what is to be noted of unknown tokens.
 func (p *pending) wrong(u unknowns) (seen []Seen) {
-	const most = 100 // of a tenant
-	for _, tenant := range u.waits {
-		p.guarded("the connections of a tenant could not be read", func(ctx context.Context) error {
-			list, err := p.r.store.Connections(ctx, tenant, Ref{}, most)
+	for _, s := range u.waits {
+		p.guarded("whom a stranger came to could not be read", func(ctx context.Context) error {
+			list, err := p.met(ctx, s)
 			for i := range list {
 				seen = append(seen, Seen{Ref: list[i].Ref(), Unknown: u.minute})
 			}
@@ -57,4 +60,20 @@ func (p *pending) wrong(u unknowns) (seen []Seen) {
 		})
 	}
 	return seen
+}
+
+// met returns the connections that a stranger came to.
+func (p *pending) met(ctx context.Context, s stranger) ([]Connection, error) {
+	const most = 100 // of a tenant
+	if s.id == "" {
+		return p.r.store.Connections(ctx, s.tenant, Ref{}, most)
+	}
+	c, _, err := p.r.store.Find(ctx, s.id, p.r.now())
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []Connection{c}, nil
 }

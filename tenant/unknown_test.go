@@ -24,7 +24,7 @@ func TestUnknownTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		secret, _, err := h.registry.Issue(ctx, c.Ref(), tenant.NewToken{})
+		secret, _, err := h.registry.Issue(ctx, c.Ref(), tenant.TokenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestUnknownTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.registry.Issue(ctx, never.Ref(), tenant.NewToken{}); err != nil {
+	if _, _, err := h.registry.Issue(ctx, never.Ref(), tenant.TokenOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"Nothing has come yet.", "Nothing has come yet. But with a token that is none of this tenant's"} {

@@ -45,7 +45,7 @@ func validate(b *testing.B, r *Registry, secret string) scim.Principal {
 func known(b *testing.B, n int) (*Registry, []string) {
 	b.Helper()
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	r, err := NewRegistry(new(Memory), &Options{Key: bytes.Repeat([]byte("k"), 32), Known: 2 * n, Now: func() time.Time { return now }})
+	r, err := NewRegistry(new(Memory), &Options{Key: bytes.Repeat([]byte("k"), 32), CacheSize: 2 * n, Now: func() time.Time { return now }})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func known(b *testing.B, n int) (*Registry, []string) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if secrets[i], _, err = r.Issue(b.Context(), c.Ref(), NewToken{}); err != nil {
+		if secrets[i], _, err = r.Issue(b.Context(), c.Ref(), TokenOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/usherkit/scim v0.0.0
+	github.com/usherkit/scim/oauth v0.0.0
 	github.com/usherkit/scim/scimprom v0.0.0
 	github.com/usherkit/scim/sqlstore/pgxstore v0.0.0
 	golang.org/x/term v0.44.0
@@ -18,7 +19,9 @@ require (
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/coreos/go-oidc/v3 v3.21.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
+	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
@@ -32,6 +35,7 @@ require (
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
+	golang.org/x/oauth2 v0.37.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
@@ -45,6 +49,7 @@ require (
 
 replace (
 	github.com/usherkit/scim => ../..
+	github.com/usherkit/scim/oauth => ../../oauth
 	github.com/usherkit/scim/scimprom => ../../scimprom
 	github.com/usherkit/scim/sqlstore/pgxstore => ../../sqlstore/pgxstore
 )

@@ -63,56 +63,70 @@ func (c *logCommand) Validate() error {
 
 // Run is called by kong.
 func (c *logCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry) error {
-		list, err := c.chosen(console.ctx, r)
-		switch {
-		case err != nil:
-			return err
-		case c.Summary:
-			return c.summarize(console, r, list)
-		}
-		q := tenant.Query{Tenant: c.Tenant, AllTenants: c.Tenant == "", ResourceID: c.Resource, Refused: c.Refused, Limit: c.Limit}
-		if c.Connection != "" {
-			q.Tenant, q.AllTenants, q.Connection = list[0].Tenant, false, list[0].ID
-		}
-		var records []tenant.Record
-		if q.ResourceID != "" && q.AllTenants {
-			records, err = c.anywhere(console.ctx, r, q, list)
-		} else {
-			records, err = c.records(console.ctx, r, q)
-		}
-		if err != nil {
-			return err
-		}
-		slices.Reverse(records)
-		if err := c.print(console.out, records); err != nil || !c.Follow {
-			return err
-		}
-		return c.follow(console, r, q, records)
-	})
+	return c.with(console, func(r *tenant.Registry) error { return c.show(console, r) })
 }
 
-// chosen returns the connections that the flags choose.
-func (c *logCommand) chosen(ctx context.Context, r *tenant.Registry) (list []tenant.Connection, err error) {
-	ofTenant := 0
-	for found, err := range connections(ctx, r, c.Tenant) {
-		if err != nil {
-			return nil, err
-		}
-		ofTenant++
-		if strings.HasSuffix(found.Tenant+"/"+found.ID, c.Connection) {
-			list = append(list, found)
-		}
+// show prints what the flags choose.
+func (c *logCommand) show(console *console, r *tenant.Registry) error {
+	q, err := c.query(console.ctx, r)
+	if err != nil {
+		return err
 	}
+	if c.Summary {
+		return c.summarize(console, r, q)
+	}
+	find := c.records
+	if q.ResourceID != "" && q.AllTenants {
+		find = c.anywhere
+	}
+	records, err := find(console.ctx, r, q)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(records)
+	if err := c.print(console.out, records); err != nil || !c.Follow {
+		return err
+	}
+	return c.follow(console, r, q, records)
+}
+
+// query asks for what the flags choose. Connections are read only if one of them is
+// named, or a tenant that may have none.
+func (c *logCommand) query(ctx context.Context, r *tenant.Registry) (tenant.Query, error) {
+	q := tenant.Query{Tenant: c.Tenant, AllTenants: c.Tenant == "", ResourceID: c.Resource, Refused: c.Refused, Limit: c.Limit}
+	if c.Connection != "" {
+		found, err := c.connection(ctx, r)
+		q.Tenant, q.AllTenants, q.Connection = found.Tenant, false, found.ID
+		return q, err
+	}
+	if c.Tenant != "" {
+		some, err := r.Connections(ctx, c.Tenant, tenant.Ref{}, 1)
+		if err == nil && len(some) == 0 {
+			err = noTenant(c.Tenant)
+		}
+		return q, err
+	}
+	return q, nil
+}
+
+// connection returns the one that -connection names, of -tenant if that is given.
+func (c *logCommand) connection(ctx context.Context, r *tenant.Registry) (tenant.Connection, error) {
+	of, end := c.Tenant, c.Connection
+	if name, id, isPair := strings.Cut(c.Connection, "/"); isPair && (of == "" || of == name) {
+		of, end = name, id
+	}
+	found, ofTenant, err := ending(ctx, r, of, end)
 	switch {
+	case err != nil:
+		return tenant.Connection{}, err
 	case ofTenant == 0 && c.Tenant != "":
-		return nil, noTenant(c.Tenant)
-	case len(list) == 0 && c.Connection != "":
-		return nil, fmt.Errorf("there is no connection %s; usher tenant list shows all", c.Connection)
-	case len(list) > 1 && c.Connection != "":
-		return nil, fmt.Errorf("-connection %s: %d connections end so", c.Connection, len(list))
+		return tenant.Connection{}, noTenant(c.Tenant)
+	case len(found) == 0:
+		return tenant.Connection{}, fmt.Errorf("there is no connection %s; usher tenant list shows all", c.Connection)
+	case len(found) > 1:
+		return tenant.Connection{}, fmt.Errorf("-connection %s: %d connections end so", c.Connection, len(found))
 	}
-	return list, nil
+	return found[0], nil
 }
 
 // records returns those that a query and -status choose, the newest first.
@@ -142,8 +156,11 @@ func (c *logCommand) records(ctx context.Context, r *tenant.Registry, q tenant.Q
 func (c *logCommand) wants(r *tenant.Record) bool { return c.Status == 0 || c.Status == r.Status }
 
 // anywhere is records of one resource, whosever it is: a query must name its tenant.
-func (c *logCommand) anywhere(ctx context.Context, r *tenant.Registry, q tenant.Query, list []tenant.Connection) ([]tenant.Record, error) {
-	for _, of := range list {
+func (c *logCommand) anywhere(ctx context.Context, r *tenant.Registry, q tenant.Query) ([]tenant.Record, error) {
+	for of, err := range connections(ctx, r, "") {
+		if err != nil {
+			return nil, err
+		}
 		if of.Tenant == q.Tenant {
 			continue // they come in the order of their tenants
 		}
@@ -155,22 +172,33 @@ func (c *logCommand) anywhere(ctx context.Context, r *tenant.Registry, q tenant.
 	return nil, nil
 }
 
-func (c *logCommand) summarize(console *console, r *tenant.Registry, list []tenant.Connection) error {
-	for i, found := range list {
+// summarize tells of each connection as it is read.
+func (c *logCommand) summarize(console *console, r *tenant.Registry, q tenant.Query) error {
+	first := true
+	for found, err := range connections(console.ctx, r, q.Tenant) {
+		if err != nil {
+			return err
+		}
+		if q.Connection != "" && found.ID != q.Connection {
+			continue
+		}
 		d, err := r.Diagnose(console.ctx, found.Ref())
 		switch {
+		case errors.Is(err, tenant.ErrNotFound): // it was removed meanwhile
+			continue
 		case err != nil:
 			return err
 		case c.JSON:
 			err = json.NewEncoder(console.out).Encode(d)
-		case i > 0:
-			_, err = fmt.Fprintf(console.out, "\n%s", d)
-		default:
+		case first:
 			_, err = fmt.Fprint(console.out, d)
+		default:
+			_, err = fmt.Fprintf(console.out, "\n%s", d)
 		}
 		if err != nil {
 			return err
 		}
+		first = false
 	}
 	return nil
 }
@@ -301,7 +329,7 @@ type loggedChange struct {
 
 func recordJSON(r *tenant.Record) *loggedRecord {
 	v := &loggedRecord{
-		ID: r.ID, At: r.At, Took: r.Took.Seconds(), Tenant: r.Connection.Tenant, Connection: r.Connection.ID, TokenID: r.TokenID,
+		ID: r.ID, At: r.At, Took: r.Duration.Seconds(), Tenant: r.Connection.Tenant, Connection: r.Connection.ID, TokenID: r.TokenID,
 		Source: r.Source, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path, Operation: string(r.Operation), Type: r.Type, ResourceID: r.ResourceID,
 		Status: r.Status, Detail: r.Detail, Rules: r.Rules, ContentType: r.ContentType, IfMatch: r.IfMatch, IfNoneMatch: r.IfNoneMatch,
 		Masked: r.Masked, Cut: r.Cut,

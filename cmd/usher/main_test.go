@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -52,6 +53,8 @@ func TestMain(m *testing.M) {
 //	find FILE REGEXP NAME     set NAME to the first match in FILE, or to its first group
 //	send STATUS METHOD URL TOKEN [FILE]
 //	                          send a request, which must be answered with that
+//	exchange STATUS URL CLIENT SECRET [basic]
+//	                          ask for an access token, by a form or by Basic
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -61,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"endpoint": endpointCommand, "creates": createsCommand, "exits": exitsCommand, "json": jsonCommand,
 			"address": addressCommand, "waitfor": waitforCommand, "get": getCommand, "certificate": certificateCommand,
 			"secret": secretCommand, "find": findCommand, "send": sendCommand,
+			"exchange": exchangeCommand,
 		},
 	})
 }
@@ -279,13 +283,36 @@ func sendCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	req.Header.Set("Authorization", "Bearer "+args[3])
 	req.Header.Set("Content-Type", "application/scim+json")
+	answered(ts, req, args[0])
+}
+
+func exchangeCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 && len(args) != 5 {
+		ts.Fatalf("usage: exchange STATUS URL CLIENT SECRET [basic]")
+	}
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if len(args) == 4 {
+		form.Set("client_id", args[2])
+		form.Set("client_secret", args[3])
+	}
+	req, err := http.NewRequest(http.MethodPost, args[1], strings.NewReader(form.Encode()))
+	ts.Check(err)
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if len(args) == 5 {
+		req.SetBasicAuth(args[2], args[3])
+	}
+	answered(ts, req, args[0])
+}
+
+// answered sends a request, which must be answered with a status, and prints the answer.
+func answered(ts *testscript.TestScript, req *http.Request, status string) {
 	res, err := http.DefaultClient.Do(req)
 	ts.Check(err)
 	answer, err := io.ReadAll(res.Body)
 	ts.Check(err)
 	ts.Check(res.Body.Close())
-	if strconv.Itoa(res.StatusCode) != args[0] {
-		ts.Fatalf("%s %s: got %s, want %s\n%s", args[1], args[2], res.Status, args[0], answer)
+	if strconv.Itoa(res.StatusCode) != status {
+		ts.Fatalf("%s %s: got %s, want %s\n%s", req.Method, req.URL, res.Status, status, answer)
 	}
 	ts.Stdout().Write(answer)
 }

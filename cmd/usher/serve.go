@@ -55,6 +55,7 @@ Examples:
 	usher serve -db memory -snapshot directory.json -log debug
 	usher serve -addr :8443 -tls-cert cert.pem -tls-key key.pem -db /var/lib/usher/usher.db
 	usher serve -db postgres://usher@db.example.com/usher -metrics :9090 -log-format json
+	usher serve -tenants -oauth -public https://scim.example.com
 `
 }
 
@@ -77,6 +78,11 @@ func (c *serveCommand) Validate() error {
 	}
 	if err := c.tenantFlags.check(c.Token, &c.databaseFlags); err != nil {
 		return err
+	}
+	if c.OAuth {
+		if _, err := c.issuer(); err != nil {
+			return err
+		}
 	}
 	_, err := c.cursorKey()
 	return err
@@ -152,25 +158,18 @@ func (c *serveCommand) serve(console *console, logger *slog.Logger, store *serve
 	if c.Metrics != "" {
 		options.Observer = counted.observer
 	}
-	handler, closeHandler, err := c.handler(console.ctx, logger, store, options)
+	answers, err := c.handlers(console.ctx, logger, store, options)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err := closeHandler(); err != nil {
+		if err := answers.close(); err != nil {
 			logger.Error("not all was written at the end", "err", err)
 		}
 	}()
 	base := strings.TrimRight(c.Base, "/")
-	mux, aside := http.NewServeMux(), http.NewServeMux()
-	ready.handle(mux)
+	mux, aside := c.routes(base, logger, ready, counted, answers), http.NewServeMux()
 	ready.handle(aside)
-	mux.Handle(base+"/", counted.watch(logger, base, c.within(handler)))
-	if c.Tenants {
-		tenants := http.NewServeMux() // one of its own, since /scim/v2/ might be a tenant's for the other
-		tenants.Handle(eachTenant+"/", counted.watch(logger, eachTenant, c.within(handler)))
-		mux.Handle("/", tenants)
-	}
 	aside.Handle("GET /metrics", counted.handler(logger))
 
 	running := &servers{logger: logger, failed: make(chan error, 2), timeout: c.RequestTimeout + 10*time.Second}
@@ -187,9 +186,12 @@ func (c *serveCommand) serve(console *console, logger *slog.Logger, store *serve
 		}
 		told = append(told, "metrics", at.String())
 	}
+	if answers.issuer != "" {
+		told = append(told, "token_url", answers.issuer+tokenPath)
+	}
 	switch {
 	case c.LogFormat == "text" && c.Tenants:
-		c.welcomeTenants(console.out, store.name, c.scheme()+"://"+reachable(addr))
+		c.welcomeTenants(console.out, store.name, c.scheme()+"://"+reachable(addr), answers.issuer)
 	case c.LogFormat == "text":
 		c.welcome(console.out, store.name, addr, base, given)
 	}
@@ -213,6 +215,31 @@ func (c *serveCommand) serve(console *console, logger *slog.Logger, store *serve
 			return nil
 		}
 	}
+}
+
+// routes are what is at which path.
+func (c *serveCommand) routes(base string, logger *slog.Logger, ready *readiness, counted *metrics, answers *handlers) *http.ServeMux {
+	mux := http.NewServeMux()
+	ready.handle(mux)
+	if answers.tokens != nil {
+		c.mountTokens(mux, counted, logger, answers.tokens)
+	}
+	add := func(mux *http.ServeMux, at string) {
+		mux.Handle(at+"/", counted.watch(logger, below(at), c.within(answers.scim)))
+	}
+	if !c.Tenants {
+		add(mux, base)
+		return mux
+	}
+	tenants := http.NewServeMux() // one of its own, since /scim/v2/ might be a tenant's for the other
+	add(tenants, eachTenant)
+	if base == "" {
+		add(tenants, base)
+	} else {
+		add(mux, base)
+	}
+	mux.Handle("/", tenants)
+	return mux
 }
 
 // within bounds the time of a request.

@@ -92,9 +92,9 @@ func (m *metrics) handler(logger *slog.Logger) http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn)})
 }
 
-// watch logs and counts each request to a Handler that is mounted at base.
+// watch logs and counts each request to a Handler, under the label that its path has.
 // What is after the path is not logged: it has people's names in it.
-func (m *metrics) watch(logger *slog.Logger, base string, next http.Handler) http.Handler {
+func (m *metrics) watch(logger *slog.Logger, label func(path string) string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		noted := &notedStatus{ResponseWriter: w, status: http.StatusOK}
@@ -102,7 +102,7 @@ func (m *metrics) watch(logger *slog.Logger, base string, next http.Handler) htt
 		defer func() { // also when the answer had to be broken off
 			took := time.Since(start)
 			m.running.Dec()
-			m.requests.WithLabelValues(knownMethod(r.Method), endpointOf(r.URL.Path, base), strconv.Itoa(noted.status)).Observe(took.Seconds())
+			m.requests.WithLabelValues(knownMethod(r.Method), label(r.URL.Path), strconv.Itoa(noted.status)).Observe(took.Seconds())
 			logger.LogAttrs(r.Context(), slog.LevelInfo, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path),
 				slog.Int("status", noted.status), slog.Duration("took", took.Round(time.Microsecond)))
 		}()
@@ -110,7 +110,21 @@ func (m *metrics) watch(logger *slog.Logger, base string, next http.Handler) htt
 	})
 }
 
-const otherLabel = "other"
+// The labels of what is no endpoint of SCIM's.
+const (
+	otherLabel = "other"
+	tokenLabel = "token"
+)
+
+// below labels the paths of an endpoint that is mounted at base.
+func below(base string) func(string) string {
+	return func(path string) string { return endpointOf(path, base) }
+}
+
+// always is one label, whatever the path.
+func always(label string) func(string) string {
+	return func(string) string { return label }
+}
 
 // knownMethod is a method as a label.
 func knownMethod(method string) string {

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -37,7 +38,10 @@ func startServe(t *testing.T, args ...string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{out: new(lines), errors: new(lines), stop: stop, exit: make(chan int, 1)}
-	args = append([]string{"serve", "-addr", "127.0.0.1:0", "-metrics", "127.0.0.1:0", "-token", testToken}, args...)
+	if !slices.Contains(args, "-tenants") {
+		args = append([]string{"-token", testToken}, args...)
+	}
+	args = append([]string{"serve", "-addr", "127.0.0.1:0", "-metrics", "127.0.0.1:0"}, args...)
 	go func() { r.exit <- run(&console{ctx, r.out, r.errors}, args) }()
 	serving := regexp.MustCompile(`msg=serving addr=(\S+) .*metrics=(\S+)`)
 	waitUntil(t, "it serves", func() bool {

@@ -3,16 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/usherkit/scim"
-	"github.com/usherkit/scim/internal/plain"
 	"github.com/usherkit/scim/tenant"
 )
 
@@ -24,14 +21,6 @@ type tenantCommand struct {
 	Approve tenantApproveCommand `cmd:"" help:"Let pass what the brake of a connection holds."`
 	Remove  tenantRemoveCommand  `cmd:"" help:"Remove a connection, its tokens and its log. What it provisioned stays."`
 	Token   tokenCommand         `cmd:"" help:"Make, replace and end tokens."`
-}
-
-type tokenCommand struct {
-	Add    tokenAddCommand    `cmd:"" help:"Make another token, besides those there are."`
-	List   tokenListCommand   `cmd:"" help:"List the tokens of a connection."`
-	Rotate tokenRotateCommand `cmd:"" help:"Make a token and end all others, at once or after an overlap."`
-	Revoke tokenRevokeCommand `cmd:"" help:"End one token at once."`
-	Off    tokenOffCommand    `cmd:"" help:"End all tokens at once: provisioning is off until another is made."`
 }
 
 // connectionArg names a connection on the command line.
@@ -112,16 +101,17 @@ type settingsFlags struct {
 	UsersOnly   *bool          `negatable:"" help:"There are no groups for it."`
 	QueryToken  *bool          `negatable:"" help:"Accept the token as access_token in the query of a GET."`
 	KeepValues  *bool          `negatable:"" help:"Keep the bodies of requests in the log, with the personal data in them."`
+	Paused      *bool          `negatable:"" help:"Answer 503, so that the provider comes again later."`
 	Rate        *float64       `placeholder:"50" help:"Requests a second, 25 at least."`
 	Burst       *int           `placeholder:"100" help:"Requests at once after a pause."`
 	Concurrent  *int           `placeholder:"8" help:"Requests that are answered at the same time."`
 	HoldUsers   *int           `placeholder:"N" help:"Hold deactivations and deletions beyond this number within an hour, until somebody approves. 0: never."`
 	HoldPercent *int           `placeholder:"P" help:"The same in percent of all users."`
 	HoldMembers *int           `placeholder:"N" help:"Hold removals of members beyond this number from one group within an hour."`
-	Directory   *string        `placeholder:"ID" help:"For module oauth, Entra's workload identity federation: the directory (tenant) ID …"`
+	Directory   *string        `placeholder:"ID" help:"For -oauth, Entra's workload identity federation: the directory (tenant) ID …"`
 	Audience    *string        `placeholder:"api://…" help:"… the audience …"`
 	Subject     *string        `placeholder:"ID" help:"… and the subject, as Entra's page Connectivity shows them."`
-	KeysURL     *string        `name:"keys-url" placeholder:"URL" help:"For module oauth, in place of these: the key set of a client that signs its assertions itself."`
+	KeysURL     *string        `name:"keys-url" placeholder:"URL" help:"For -oauth, in place of these: the key set of a client that signs its assertions itself."`
 	HoldWindow  *time.Duration `placeholder:"1h" help:"Another time than an hour."`
 }
 
@@ -131,6 +121,7 @@ func (f *settingsFlags) apply(c *tenant.Connection) {
 	set(&c.Strict, f.Strict)
 	set(&c.QueryToken, f.QueryToken)
 	set(&c.KeepValues, f.KeepValues)
+	set(&c.Paused, f.Paused)
 	set(&c.Limits.Rate, f.Rate)
 	set(&c.Limits.Burst, f.Burst)
 	set(&c.Limits.Concurrent, f.Concurrent)
@@ -156,51 +147,48 @@ func set[T any](to, given *T) {
 	}
 }
 
-// tokenFlags say what a new token is.
-type tokenFlags struct {
-	Label   string        `placeholder:"TEXT" help:"What the token is for, for people."`
-	By      string        `placeholder:"NAME" env:"USER" help:"Who makes it, for people. Default: who you are."`
-	Expires time.Duration `placeholder:"8760h" help:"After how long it ends by itself. Default: never, since Entra stops provisioning when a token ends."`
-}
-
-func (f *tokenFlags) token() tenant.NewToken {
-	n := tenant.NewToken{Label: f.Label, CreatedBy: f.By}
-	if f.Expires != 0 {
-		n.Expires = time.Now().Add(f.Expires)
-	}
-	return n
-}
-
-// Validate is called by kong.
-func (f *tokenFlags) Validate() error {
-	if f.Expires < 0 {
-		return errors.New("-expires: want more than 0s")
-	}
-	return nil
-}
-
 type tenantAddCommand struct {
 	registryFlags
 	Tenant string `arg:"" help:"The customer's name in addresses: whose users and groups these are."`
 	settingsFlags
 	tokenFlags
 	Public string `placeholder:"URL" help:"Base URL of usher serve as clients see it, to print the Tenant URL: https://scim.example.com."`
+	OAuth  bool   `name:"oauth" help:"Print what OAuth client credentials need, too: usher serve has -oauth."`
+	Issuer string `placeholder:"URL" help:"With -oauth: that of usher serve. Default: -public."`
 }
 
 // Help is shown by -help.
 func (*tenantAddCommand) Help() string {
 	return `Serve it with usher serve -tenants. The token is printed once, and is nowhere else:
-the database has a hash of it.
+the database has a hash of it. With -oauth, and -directory or -keys-url, there is none: the
+client comes with assertions.
 
 Examples:
 
 	usher tenant add contoso -provider entra -public https://scim.example.com
+	usher tenant add contoso -provider entra -public https://scim.example.com -oauth
 	usher tenant add fabrikam -users-only -hold-users 50 -db postgres://usher@db.example.com/usher
 `
 }
 
+// Validate is called by kong.
+func (c *tenantAddCommand) Validate() error {
+	if !c.OAuth && c.Issuer != "" {
+		return errors.New("-issuer is for -oauth")
+	}
+	return nil
+}
+
 // Run is called by kong.
 func (c *tenantAddCommand) Run(console *console) error {
+	base := cmp.Or(strings.TrimRight(c.Public, "/"), "http://localhost:8080")
+	issuer := ""
+	if c.OAuth {
+		var err error
+		if issuer, err = issuerOf(c.Issuer, base); err != nil {
+			return err
+		}
+	}
 	return c.withStore(console, true, func(r *tenant.Registry, _ scim.Store) error {
 		made := tenant.Connection{Tenant: c.Tenant}
 		c.settingsFlags.apply(&made)
@@ -208,17 +196,17 @@ func (c *tenantAddCommand) Run(console *console) error {
 		if err != nil {
 			return err
 		}
-		secret, _, err := r.Issue(console.ctx, made.Ref(), c.token())
-		if err != nil {
-			return err
+		secret := ""
+		if !c.OAuth || made.Federation == (tenant.Federation{}) {
+			if secret, _, err = r.Issue(console.ctx, made.Ref(), c.token()); err != nil {
+				return err
+			}
 		}
 		_, siblings, err := ending(console.ctx, r, made.Tenant, "")
 		if err != nil {
 			return err
 		}
-		base := cmp.Or(strings.TrimRight(c.Public, "/"), "http://localhost:8080")
-		fmt.Fprintf(console.out, "Connection     %s/%s\n\n  Tenant URL     %s\n  Secret Token   %s\n\nThe token is shown this once.\n",
-			made.Tenant, made.ID, base+tenantPath(made.Tenant), secret)
+		printMade(console.out, made, base, issuer, secret)
 		if c.Public == "" {
 			fmt.Fprintln(console.out, "The URL is one of this machine: -public gives the address that clients use.")
 		}
@@ -229,6 +217,27 @@ func (c *tenantAddCommand) Run(console *console) error {
 	})
 }
 
+// printMade prints what is entered at the identity provider, by Entra's names. Without an
+// issuer there is no OAuth, and without a secret a client comes with assertions.
+func printMade(out io.Writer, made tenant.Connection, base, issuer, secret string) {
+	fmt.Fprintf(out, "Connection     %s/%s\n\n", made.Tenant, made.ID)
+	at := tenantURL(base, made.Tenant)
+	if issuer == "" {
+		fmt.Fprintf(out, "  Tenant URL     %s\n  Secret Token   %s\n\nThe token is shown this once.\n", at, secret)
+		return
+	}
+	fmt.Fprintf(out, "  Tenant URL         %s\n  Token Endpoint     %s\n  Client Identifier  %s\n", at, issuer+tokenPath, made.ID)
+	if secret != "" {
+		fmt.Fprintf(out, "  Client Secret      %s\n", secret)
+	}
+	fmt.Fprint(out, "  Scope              scim\n\n")
+	if secret == "" {
+		fmt.Fprintln(out, "There is no secret: it comes with assertions.")
+		return
+	}
+	fmt.Fprintln(out, "The secret is shown this once. Where there is no OAuth it is the Secret Token.")
+}
+
 type tenantListCommand struct {
 	registryFlags
 	Tenant string `arg:"" optional:"" help:"Only those of this tenant."`
@@ -237,33 +246,47 @@ type tenantListCommand struct {
 
 // Run is called by kong.
 func (c *tenantListCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry) error {
-		table := newTable(console.out, c.JSON, "TENANT", "ID", "NAME", "PROVIDER", "SEEN", "STATE")
-		for found, err := range connections(console.ctx, r, c.Tenant) {
-			if err != nil {
-				return err
-			}
-			if err := table.row(found, found.Tenant, found.ID, found.Name, found.Provider, day(found.Status.LastSeen), stateOf(found)); err != nil {
-				return err
-			}
+	return c.with(console, func(r *tenant.Registry) error { return c.show(console, r) })
+}
+
+// show prints connections as they are read.
+func (c *tenantListCommand) show(console *console, r *tenant.Registry) error {
+	table := newTable(console.out, c.JSON, "TENANT", "ID", "NAME", "PROVIDER", "SEEN", "STATE")
+	for found, err := range connections(console.ctx, r, c.Tenant) {
+		if err != nil {
+			return err
 		}
-		return table.flush()
-	})
+		if err := table.row(found, found.Tenant, found.ID, found.Name, found.Provider, day(found.Status.LastSeen), stateOf(found)); err != nil {
+			return err
+		}
+	}
+	return table.flush()
 }
 
 // stateOf says in a few words how a connection is.
 func stateOf(c tenant.Connection) string {
+	s := &c.Status
 	switch {
-	case !c.Status.Held.IsZero():
-		return "held: " + c.Status.HeldReason
-	case c.Status.Approved.After(time.Now()):
-		return "approved until " + day(c.Status.Approved)
-	case c.Status.LastErrorAt.After(c.Status.LastSeen.Add(-time.Hour)) && !c.Status.LastErrorAt.IsZero():
-		return "error: " + c.Status.LastError
-	case c.Status.LastSeen.IsZero():
+	case !s.Held.IsZero():
+		return "held: " + s.HeldReason
+	case s.Approved.After(time.Now()):
+		return "approved until " + day(s.Approved)
+	case hasWrongToken(s):
+		return "wrong token at " + day(s.LastUnknown)
+	case s.LastErrorAt.After(s.LastSeen.Add(-time.Hour)) && !s.LastErrorAt.IsZero():
+		return "error: " + s.LastError
+	case s.LastSeen.IsZero():
 		return "new"
 	}
 	return "ok"
+}
+
+// hasWrongToken reports whether somebody came last with a token that is nobody's, while
+// the provider, whose cycles are an hour apart at most, does not: a stranger may come
+// beside one that does.
+func hasWrongToken(s *tenant.Status) bool {
+	const silent = 3 * time.Hour
+	return time.Since(s.LastSeen) > silent && s.LastUnknown.After(s.LastSeen) && s.LastUnknown.After(s.LastErrorAt)
 }
 
 type tenantSetCommand struct {
@@ -327,150 +350,4 @@ func (c *tenantRemoveCommand) Run(console *console) error {
 		_, err := fmt.Fprintf(console.out, "removed %s/%s\n", found.Tenant, found.ID)
 		return err
 	})
-}
-
-type tokenAddCommand struct {
-	oneConnection
-	tokenFlags
-}
-
-// Run is called by kong.
-func (c *tokenAddCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
-		secret, t, err := r.Issue(console.ctx, found.Ref(), c.token())
-		if err != nil {
-			return err
-		}
-		return printToken(console.out, secret, t)
-	})
-}
-
-type tokenRotateCommand struct {
-	oneConnection
-	tokenFlags
-	Overlap time.Duration `default:"0s" help:"How long the old tokens still work, for the new one to be pasted. Default: not at all."`
-}
-
-// Run is called by kong.
-func (c *tokenRotateCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
-		secret, t, err := r.Rotate(console.ctx, found.Ref(), c.Overlap, c.token())
-		if err != nil {
-			return err
-		}
-		return printToken(console.out, secret, t)
-	})
-}
-
-func printToken(out io.Writer, secret string, t tenant.Token) error {
-	_, err := fmt.Fprintf(out, "Secret Token   %s\n\nIts id is %s. The token is shown this once.\n", secret, t.ID)
-	return err
-}
-
-type tokenListCommand struct {
-	oneConnection
-	JSON bool `name:"json" help:"Print them as JSON, one on each line."`
-}
-
-// Run is called by kong.
-func (c *tokenListCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
-		tokens, err := r.Tokens(console.ctx, found.Ref())
-		if err != nil {
-			return err
-		}
-		table := newTable(console.out, c.JSON, "ID", "LABEL", "BY", "CREATED", "USED", "ENDS")
-		for _, t := range tokens {
-			ends := day(t.Ends)
-			if !t.Live(time.Now()) {
-				ends = "dead since " + ends
-			}
-			t.Hash = nil
-			if err := table.row(t, t.ID, t.Label, t.CreatedBy, day(t.Created), day(t.LastUsed), ends); err != nil {
-				return err
-			}
-		}
-		return table.flush()
-	})
-}
-
-type tokenRevokeCommand struct {
-	oneConnection
-	Token string `arg:"" placeholder:"TOKEN-ID" help:"The id of the token, as usher tenant token list shows it; or the token itself."`
-}
-
-// Run is called by kong.
-func (c *tokenRevokeCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
-		id := c.Token
-		if of, whole := tenant.TokenID(c.Token); whole {
-			id = of
-		}
-		err := r.Revoke(console.ctx, found.Ref(), id)
-		if errors.Is(err, tenant.ErrNotFound) {
-			return fmt.Errorf("%s/%s has no token with that id; usher tenant token list shows those it has", found.Tenant, found.ID)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(console.out, "revoked; processes that serve know it within 5 seconds")
-		return err
-	})
-}
-
-type tokenOffCommand struct {
-	oneConnection
-}
-
-// Run is called by kong.
-func (c *tokenOffCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
-		if err := r.SwitchOff(console.ctx, found.Ref()); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(console.out, "off; processes that serve know it within 5 seconds")
-		return err
-	})
-}
-
-// A table is a list of things as columns, or as JSON.
-type table struct {
-	columns *tabwriter.Writer
-	lines   *json.Encoder // nil: columns
-}
-
-func newTable(out io.Writer, asJSON bool, heads ...string) *table {
-	t := &table{columns: tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)}
-	if asJSON {
-		t.lines = json.NewEncoder(out)
-	} else {
-		fmt.Fprintln(t.columns, strings.Join(heads, "\t"))
-	}
-	return t
-}
-
-func (t *table) row(thing any, cells ...string) error {
-	if t.lines != nil {
-		return t.lines.Encode(thing)
-	}
-	for i := range cells {
-		cells[i] = oneLine(cmp.Or(cells[i], "-"))
-	}
-	_, err := fmt.Fprintln(t.columns, strings.Join(cells, "\t"))
-	return err
-}
-
-// oneLine shows text from elsewhere in a cell.
-func oneLine(s string) string {
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(plain.Text(s))
-}
-
-func (t *table) flush() error { return t.columns.Flush() }
-
-// day is a time to the minute, or nothing.
-func day(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Local().Format("2006-01-02 15:04")
 }

@@ -33,8 +33,8 @@ func TestSpendLeavesNothing(t *testing.T) {
 			{"members/3", -1, noon, 0},
 			{"users", 1, noon, 1},
 			{"users", 1, noon.Add(24 * time.Hour), 2},
-			{"members/4", 1, noon.Add(tenant.LongestWindow), 2},
-			{"members/4", 1, noon.Add(tenant.LongestWindow + 24*time.Hour), 2},
+			{"members/4", 1, noon.Add(tenant.MaxWindow), 2},
+			{"members/4", 1, noon.Add(tenant.MaxWindow + 24*time.Hour), 2},
 		} {
 			if _, err := s.Spend(t.Context(), ref, step.name, step.n, step.at, step.at.Add(-time.Hour)); err != nil {
 				t.Fatal(err)

@@ -425,7 +425,7 @@ var breakages = []breakage{
 		}
 	}), []string{"spend at the same time", "spend"}},
 
-	{"a field of a record is forgotten", altered(func(r *tenant.Record) { r.Took = 0 }), []string{"append"}},
+	{"a field of a record is forgotten", altered(func(r *tenant.Record) { r.Duration = 0 }), []string{"append"}},
 	{"the first of many are stored", with(func(b *broken, good *tenant.Memory) {
 		b.append = func(ctx context.Context, list []tenant.Record) error {
 			return good.Append(ctx, list[:min(len(list), 256)])

@@ -13,11 +13,11 @@ const (
 	sayNote    = "Note stores what was seen of connections and tokens. What there is no longer is passed over, and a time that is not later than the one that is stored."
 	saySeen    = "Seen is what was seen of a connection: its fields that are zero say nothing."
 	sayHold    = "Hold sets Status.Held and HeldReason, unless it is held already or Status.Approved is later than since; or reports ErrNotFound."
-	sayApprove = "Approve clears Status.Held and HeldReason, sets Status.Approved and forgets what Spend has counted, all at once; or reports ErrNotFound."
+	sayApprove = "Approve clears Status.Held and HeldReason, sets Status.Approved and forgets what Spend has counted, but under names that begin with KeptPrefix, all at once; or reports ErrNotFound."
 
 	saySpend    = "Spend adds n to what is counted under a name for a connection at a time, and returns how much was counted after another, n included; or ErrNotFound."
 	sayGiveBack = "n may be negative: what was spent in vain is given back at the time it was spent, as much of it as is not forgotten, and takes no room any more."
-	sayKept     = "What others count in a longer window, or by a clock that is late, is not forgotten: at the earliest what is LongestWindow older than at."
+	sayKept     = "What others count in a longer window, or by a clock that is late, is not forgotten: at the earliest what is MaxWindow older than at."
 	sayNames    = "Names have 255 bytes at most."
 	sayAsk      = "If n is 0 nothing is stored."
 	sayCounted  = "Calls at the same time for one name are one after the other, in different processes too: each counts those before it."
@@ -104,11 +104,12 @@ var status = []clause{
 		for _, of := range []tenant.Ref{ref, next} {
 			k.spend(of, "users", 5, noon, after(-60))
 			k.spend(of, "members", 5, noon, after(-60))
+			k.spend(of, tenant.KeptPrefix+"a", 5, noon, after(-60))
 			k.done("Hold", k.store.Hold(k.ctx, of, noon, "too many"))
 		}
 		k.done("Approve", k.store.Approve(k.ctx, ref, after(10)))
 		k.equal("Status after Approve", k.connection(ref).Status, tenant.Status{Approved: after(10)})
-		k.equal("what is spent after Approve", []int{k.spent(ref, "users"), k.spent(ref, "members")}, []int{0, 0})
+		k.equal("what is spent after Approve", []int{k.spent(ref, "users"), k.spent(ref, "members"), k.spent(ref, tenant.KeptPrefix+"a")}, []int{0, 0, 5})
 		k.equal("Status of another", k.connection(next).Status, tenant.Status{Held: noon, HeldReason: "too many"})
 		k.equal("what another has spent", []int{k.spent(next, "users"), k.spent(next, "members")}, []int{5, 5})
 		k.done("Approve for less", k.store.Approve(k.ctx, ref, after(5)))
@@ -165,8 +166,8 @@ var counts = []clause{
 		k.spend(ref, "members", 1, after(7200), after(3600))
 		k.equal("Spend of 0 after one by a clock that is ahead", k.spend(ref, "users", 0, after(10), after(-60)), 6)
 		k.equal("Spend of 2 after one by a clock that is ahead", k.spend(ref, "users", 2, after(10), after(-60)), 8)
-		month := after(10).Add(tenant.LongestWindow)
-		k.equal("Spend of 1 a month later", k.spend(ref, "users", 1, month, month.Add(-tenant.LongestWindow)), 2)
+		month := after(10).Add(tenant.MaxWindow)
+		k.equal("Spend of 1 a month later", k.spend(ref, "users", 1, month, month.Add(-tenant.MaxWindow)), 2)
 	}},
 	{"spend under long names", sayNames, func(k *kit) {
 		ref := k.add(acme)

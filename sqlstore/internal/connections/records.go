@@ -31,12 +31,16 @@ const (
 
 // Append implements tenant.Store.
 func (s *Store) Append(ctx context.Context, records []tenant.Record) error {
+	rows, err := rowsOfRecords(records)
+	if err != nil {
+		return err
+	}
 	var refs [][]any
 	of := map[tenant.Ref]bool{}
-	for _, r := range records {
-		if ref := r.Connection; !of[ref] && legible(ref) {
-			of[ref] = true
-			refs = append(refs, []any{ref.Tenant, ref.ID})
+	for _, r := range rows {
+		if !of[r.of] {
+			of[r.of] = true
+			refs = append(refs, []any{r.of.Tenant, r.of.ID})
 		}
 	}
 	if len(refs) == 0 {
@@ -53,30 +57,48 @@ func (s *Store) Append(ctx context.Context, records []tenant.Record) error {
 		if err != nil {
 			return err
 		}
-		return s.append(ctx, tx, slices.DeleteFunc(slices.Clone(records), func(r tenant.Record) bool { return !known[r.Connection] || !engine.Legible(r.ID) }))
+		return s.append(ctx, tx, slices.DeleteFunc(slices.Clone(rows), func(r recordRow) bool { return !known[r.of] }))
 	})
 }
 
+// A recordRow is a Record as a row of its table.
+type recordRow struct {
+	of     tenant.Ref
+	values [recordValues]any
+}
+
+// rowsOfRecords makes the rows before a transaction begins: others wait for its end.
+func rowsOfRecords(records []tenant.Record) ([]recordRow, error) {
+	rows := make([]recordRow, 0, len(records))
+	for i := range records {
+		r := &records[i]
+		if !legible(r.Connection) || !engine.Legible(r.ID) {
+			continue
+		}
+		text, err := json.Marshal(document{Record: *r})
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, recordRow{r.Connection, [...]any{r.Connection.Tenant, r.Connection.ID, r.ID, r.At.UnixMilli(), r.Status, string(text)}})
+	}
+	return rows, nil
+}
+
 // append writes the records of connections that there are.
-func (s *Store) append(ctx context.Context, tx engine.Querier, records []tenant.Record) error {
-	for len(records) > 0 {
+func (s *Store) append(ctx context.Context, tx engine.Querier, rows []recordRow) error {
+	for len(rows) > 0 {
 		statement, n := s.sql.AddRecord, 1
-		if len(records) >= manyRecords {
+		if len(rows) >= manyRecords {
 			statement, n = s.sql.AddRecords, manyRecords
 		}
 		values := make([]any, 0, n*recordValues)
-		for i := range records[:n] {
-			r := &records[i]
-			text, err := json.Marshal(document{Record: *r})
-			if err != nil {
-				return err
-			}
-			values = append(values, r.Connection.Tenant, r.Connection.ID, r.ID, r.At.UnixMilli(), r.Status, string(text))
+		for _, r := range rows[:n] {
+			values = append(values, r.values[:]...)
 		}
 		if _, err := tx.Exec(ctx, statement, values...); err != nil {
 			return err
 		}
-		records = records[n:]
+		rows = rows[n:]
 	}
 	return nil
 }

@@ -1,12 +1,14 @@
 package connections
 
 import (
+	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
 	"sync"
 
 	"github.com/usherkit/scim/sqlfilter"
+	"github.com/usherkit/scim/tenant"
 )
 
 // statements are the texts of what is said to the database. $1 is the tenant and $2
@@ -30,7 +32,7 @@ type statements struct {
 	Forget           string // $3 until when
 	GiveBack         string // as in Spend
 	GiveBackAll      string // likewise, if nothing is left
-	ForgetAll        string
+	ForgetAll        string // but what Approve keeps
 	Token            string // $1 the id, $2 when the tokens are to be alive
 	Tokens           string
 	EndAll           string // $3 when
@@ -106,7 +108,7 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 		Forget:      "DELETE FROM scim_spend" + its + " AND at_s <= $3",
 		GiveBack:    "UPDATE scim_spend SET amount = amount + $5" + its + " AND name = $3 AND at_s = $4",
 		GiveBackAll: "DELETE FROM scim_spend" + its + " AND name = $3 AND at_s = $4 AND amount + $5 <= 0",
-		ForgetAll:   "DELETE FROM scim_spend" + its,
+		ForgetAll:   "DELETE FROM scim_spend" + its + fmt.Sprintf(" AND substr(name, 1, %d) <> '%s'", len(tenant.KeptPrefix), tenant.KeptPrefix),
 
 		Token:     "SELECT " + tokenColumns + ", " + connectionColumns + ", " + live + " FROM scim_token t {c} WHERE t.id = $1",
 		Tokens:    "SELECT " + tokenColumns + " FROM scim_token t WHERE t.tenant_id = $1 AND t.connection_id = $2 ORDER BY t.created_ms DESC, t.id",

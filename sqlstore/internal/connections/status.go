@@ -118,7 +118,7 @@ func (s *Store) Spend(ctx context.Context, ref tenant.Ref, name string, n int, a
 		if err := s.lock(ctx, tx, ref); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, s.sql.Forget, ref.Tenant, ref.ID, at.Add(-tenant.LongestWindow).Unix()); err != nil {
+		if _, err := tx.Exec(ctx, s.sql.Forget, ref.Tenant, ref.ID, at.Add(-tenant.MaxWindow).Unix()); err != nil {
 			return err
 		}
 		if err := s.spend(ctx, tx, n, ref.Tenant, ref.ID, name, at.Unix(), n); err != nil {
