@@ -23,10 +23,10 @@ type Observer interface {
 	BeginCall(ctx context.Context, c Call) (context.Context, func(error))
 }
 
-// A Call is one of the Store, or of the TokenValidator.
+// A Call is one of the Store, the TokenValidator or the Hooks.
 type Call struct {
 	Of     Callee
-	Method string // Create, Get, List, Update, Delete, InTx; ValidateToken
+	Method string // Create, Get, List, Update, Delete, InTx; ValidateToken; Admit, OnUserStaged and so on
 	Type   string // the name of the resource type, if it is about one
 }
 
@@ -36,6 +36,7 @@ type Callee string
 const (
 	CalleeStore  Callee = "store"
 	CalleeTokens Callee = "tokens" // the TokenValidator
+	CalleeHooks  Callee = "hooks"
 )
 
 // An Operation is what a request asks for.

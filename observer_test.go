@@ -229,18 +229,18 @@ func TestCalls(t *testing.T) {
 			"POST /Users", "  tokens ValidateToken", "  = ok", "  store Create User", "  = error", "create User - 500",
 		}},
 		{"a transaction with hooks", newTransactions(true), &stagingHooks{}, "/Users", `{"userName":"ann"}`, []string{
-			"POST /Users", "  tokens ValidateToken", "  = ok", "  store InTx", "    store Create User", "    = ok", "  = ok", "create User ID 201; create User ID [userName active]",
+			"POST /Users", "  tokens ValidateToken", "  = ok", "  hooks Admit User", "  = ok", "  store InTx", "    store Create User", "    = ok", "    hooks OnUserStaged User", "    = ok", "  = ok", "create User ID 201; create User ID [userName active]",
 		}},
 		{"a transaction that a hook undoes", newTransactions(true), &stagingHooks{}, "/Users", `{"userName":"bad"}`, []string{
-			"POST /Users", "  tokens ValidateToken", "  = ok", "  store InTx", "    store Create User", "    = ok", "  = refused", "create User - 403",
+			"POST /Users", "  tokens ValidateToken", "  = ok", "  hooks Admit User", "  = ok", "  store InTx", "    store Create User", "    = ok", "    hooks OnUserStaged User", "    = refused", "  = refused", "create User - 403",
 		}},
 		{"a hook that panics", newTransactions(true), panickingHooks{}, "/Users", `{"userName":"ann"}`, []string{
-			"POST /Users", "  tokens ValidateToken", "  = ok", "  store InTx", "    store Create User", "    = ok", "  = error", "create User - 500",
+			"POST /Users", "  tokens ValidateToken", "  = ok", "  hooks Admit User", "  = ok", "  store InTx", "    store Create User", "    = ok", "    hooks OnUserStaged User", "    = error", "  = error", "create User - 500",
 		}},
 		{"transactions in a transaction", newTransactions(true), &stagingHooks{}, "/Bulk", bulkHead + bulkUser("ann") + "," + bulkUser("bad") + "]}", []string{
 			"POST /Bulk", "  tokens ValidateToken", "  = ok", "  store InTx",
-			"    store InTx", "      store Create User", "      = ok", "    = ok",
-			"    store InTx", "      store Create User", "      = ok", "    = refused",
+			"    hooks Admit User", "    = ok", "    store InTx", "      store Create User", "      = ok", "      hooks OnUserStaged User", "      = ok", "    = ok",
+			"    hooks Admit User", "    = ok", "    store InTx", "      store Create User", "      = ok", "      hooks OnUserStaged User", "      = refused", "    = refused",
 			"  = ok", "bulk - - 200; create User ID [userName active]",
 		}},
 		{"a Store without transactions in transactions is no broken one", newTransactions(false), nil, "/Bulk", bulkHead + bulkUser("ann") + "]}", []string{
@@ -350,7 +350,7 @@ func TestContextsOfAnObserver(t *testing.T) {
 	e.must(201, "POST", "/Users", `{"userName":"ann"}`)
 	e.must(404, "GET", "/Me", "")
 	want := []string{
-		"Authenticate: request ValidateToken", "Admit: request", "InTx: request InTx", "Create: request InTx Create", "OnUserStaged: request InTx",
+		"Authenticate: request ValidateToken", "Admit: request Admit", "InTx: request InTx", "Create: request InTx Create", "OnUserStaged: request InTx OnUserStaged",
 		"Authenticate: request ValidateToken", "Me: request",
 	}
 	if diff := cmp.Diff(want, seen.lines); diff != "" {

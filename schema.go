@@ -242,8 +242,12 @@ func GroupType(extensions ...Extension) (*ResourceType, error) {
 }
 
 // Definition returns what the type was made of, to make a similar type of: what
-// it leads to must not be changed.
-func (t *ResourceType) Definition() TypeDefinition { return t.def }
+// it leads to must not be changed, but may be appended to.
+func (t *ResourceType) Definition() TypeDefinition {
+	d := t.def
+	d.Extensions, d.Indexed = slices.Clip(d.Extensions), slices.Clip(d.Indexed) // append copies
+	return d
+}
 
 // Name returns the type's name, such as "User".
 func (t *ResourceType) Name() string { return t.def.Name }

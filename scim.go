@@ -83,6 +83,9 @@ func NewHandler(store Store, tokens TokenValidator, options *Options) (*Handler,
 	if _, none := h.hooks.(NoHooks); none {
 		h.hooks = nil
 	}
+	if h.hooks != nil && o.Observer != nil {
+		h.hooks = observedHooks{h.hooks, o.Observer}
+	}
 	h.guard, _ = tokens.(Guard)
 	for _, t := range o.Types {
 		switch {

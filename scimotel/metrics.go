@@ -18,6 +18,7 @@ type metrics struct {
 	requests *histogram[answered]
 	calls    *histogram[labels]
 	tokens   *histogram[labels]
+	hooks    *histogram[labels]
 	rules    *counter
 	refused  *counter
 	changes  *counter
@@ -45,6 +46,7 @@ func newMetrics(meter metric.Meter, nested bool, tenants int) (*metrics, error) 
 	m := &metrics{
 		calls:    histogramOf[labels](in, "scim.store.call.duration", "How long calls of the store took.", bounds),
 		tokens:   histogramOf[labels](in, "scim.token.validation.duration", "How long it took to tell whose a token is.", bounds),
+		hooks:    histogramOf[labels](in, "scim.hook.call.duration", "How long the application's hooks took.", bounds),
 		rules:    in.counter("scim.dialect.rules", "{request}", "Requests that needed a tolerance for an identity provider's dialect."),
 		refused:  in.counter("scim.bulk.refused", "{operation}", "Operations of bulk requests that were refused."),
 		changes:  in.counter("scim.changes", "{change}", "Changes of resources that were stored."),
@@ -119,9 +121,12 @@ func (m *metrics) tenant(name string) string {
 // call measures a call.
 func (m *metrics) call(ctx context.Context, c scim.Call, outcome string, took time.Duration) {
 	of := attribute.String("scim.outcome", outcome)
-	if c.Of == scim.CalleeTokens {
-		m.tokens.record(ctx, took, labels{of})
-	} else {
+	switch c.Of {
+	case scim.CalleeStore:
 		m.calls.record(ctx, took, labels{attribute.String("scim.store.method", c.Method), of})
+	case scim.CalleeTokens:
+		m.tokens.record(ctx, took, labels{of})
+	case scim.CalleeHooks:
+		m.hooks.record(ctx, took, labels{attribute.String("scim.hook", c.Method), of})
 	}
 }

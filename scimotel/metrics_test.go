@@ -140,6 +140,12 @@ scim.bulk.refused[{operation}] 1 scim.operation=delete scim.outcome=not_found sc
 scim.bulk.refused[{operation}] 1 scim.outcome=not_found
 scim.bulk.refused[{operation}] 2 scim.operation=create scim.outcome=conflict scim.resource.type=User
 scim.changes[{change}] 1 scim.change=create scim.resource.type=User
+scim.hook.call.duration[s] 1 scim.hook=Admit scim.outcome=conflict
+scim.hook.call.duration[s] 1 scim.hook=Admit scim.outcome=error
+scim.hook.call.duration[s] 1 scim.hook=Admit scim.outcome=limited
+scim.hook.call.duration[s] 1 scim.hook=Admit scim.outcome=refused
+scim.hook.call.duration[s] 1 scim.hook=OnUserStaged scim.outcome=ok
+scim.hook.call.duration[s] 2 scim.hook=Admit scim.outcome=ok
 scim.store.call.duration[s] 1 scim.outcome=conflict scim.store.method=Create
 scim.store.call.duration[s] 1 scim.outcome=not_found scim.store.method=Get
 scim.store.call.duration[s] 1 scim.outcome=ok scim.store.method=Create

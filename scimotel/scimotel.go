@@ -19,7 +19,8 @@
 //	scim.members.removed   and how many removed
 //
 // Each call of the Store is a span within it, Store.Update, or within that of the
-// transaction that it is in, and so is TokenValidator.ValidateToken, with
+// transaction that it is in, and so are TokenValidator.ValidateToken and the hooks,
+// such as Hooks.OnUserStaged, with
 // scim.resource.type and scim.outcome, which is what [scim.Outcome] says. What is
 // done with the contexts of these calls, as by an instrumented database, is within
 // them in turn.
@@ -30,6 +31,7 @@
 //	http.server.active_requests      gauge       those of the conventions
 //	scim.store.call.duration         histogram   scim.store.method, scim.outcome
 //	scim.token.validation.duration   histogram   scim.outcome
+//	scim.hook.call.duration          histogram   scim.hook, scim.outcome
 //	scim.dialect.rules               counter     scim.rule
 //	scim.bulk.refused                counter     scim.operation, scim.resource.type, scim.outcome
 //	scim.changes                     counter     scim.change (create, update, delete), scim.resource.type
@@ -173,14 +175,13 @@ func (o *Observer) describe(span trace.Span, of answered, v *scim.Report) {
 	}
 }
 
+// callees are called by the names of their interfaces.
+var callees = map[scim.Callee]string{scim.CalleeStore: "Store", scim.CalleeTokens: "TokenValidator", scim.CalleeHooks: "Hooks"}
+
 // BeginCall implements scim.Observer.
 func (o *Observer) BeginCall(ctx context.Context, c scim.Call) (context.Context, func(error)) {
 	start := time.Now()
-	called := "Store." + c.Method
-	if c.Of == scim.CalleeTokens {
-		called = "TokenValidator." + c.Method
-	}
-	ctx, span := o.tracer.Start(ctx, called)
+	ctx, span := o.tracer.Start(ctx, callees[c.Of]+"."+c.Method)
 	return ctx, func(err error) {
 		defer span.End()
 		outcome := scim.Outcome(err)

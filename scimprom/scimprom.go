@@ -10,6 +10,7 @@
 //	scim_requests_in_flight                  gauge
 //	scim_store_call_duration_seconds         histogram   method, outcome
 //	scim_token_validation_duration_seconds   histogram   outcome
+//	scim_hook_call_duration_seconds          histogram   hook, outcome
 //	scim_dialect_rules_total                 counter     rule
 //	scim_bulk_refused_total                  counter     operation, type, outcome
 //	scim_changes_total                       counter     op, type
@@ -69,6 +70,7 @@ type Observer struct {
 	requests *prometheus.HistogramVec
 	calls    *prometheus.HistogramVec
 	tokens   *prometheus.HistogramVec
+	hooks    *prometheus.HistogramVec
 	rules    *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	changes  *prometheus.CounterVec
@@ -105,6 +107,7 @@ func New(to prometheus.Registerer, options *Options) (*Observer, error) {
 		requests: histogram("scim_request_duration_seconds", "How long requests took.", "operation", "type", "status"),
 		calls:    histogram("scim_store_call_duration_seconds", "How long calls of the store took.", "method", "outcome"),
 		tokens:   histogram("scim_token_validation_duration_seconds", "How long it took to tell whose a token is.", "outcome"),
+		hooks:    histogram("scim_hook_call_duration_seconds", "How long the application's hooks took.", "hook", "outcome"),
 		rules:    counter("scim_dialect_rules_total", "Requests that needed a tolerance for an identity provider's dialect.", "rule"),
 		refused:  counter("scim_bulk_refused_total", "Operations of bulk requests that were refused.", "operation", "type", "outcome"),
 		changes:  counter("scim_changes_total", "Changes of resources that were stored.", "op", "type"),
@@ -113,7 +116,7 @@ func New(to prometheus.Registerer, options *Options) (*Observer, error) {
 		removed:  counter("scim_members_removed_total", "Members removed from groups.", "type"),
 		names:    map[string]bool{}, most: opts.Tenants,
 	}
-	all := []prometheus.Collector{o.running, o.requests, o.calls, o.tokens, o.rules, o.refused, o.changes, o.inactive, o.added, o.removed}
+	all := []prometheus.Collector{o.running, o.requests, o.calls, o.tokens, o.hooks, o.rules, o.refused, o.changes, o.inactive, o.added, o.removed}
 	if opts.Tenants > 0 {
 		o.tenants = counter("scim_tenant_requests_total", "Requests by tenant.", "tenant", "status")
 		all = append(all, o.tenants)
@@ -192,10 +195,13 @@ func (o *Observer) BeginCall(ctx context.Context, c scim.Call) (context.Context,
 	start := time.Now()
 	return ctx, func(err error) {
 		took, outcome := time.Since(start).Seconds(), scim.Outcome(err)
-		if c.Of == scim.CalleeTokens {
-			o.tokens.WithLabelValues(outcome).Observe(took)
-		} else {
+		switch c.Of {
+		case scim.CalleeStore:
 			o.calls.WithLabelValues(c.Method, outcome).Observe(took)
+		case scim.CalleeTokens:
+			o.tokens.WithLabelValues(outcome).Observe(took)
+		case scim.CalleeHooks:
+			o.hooks.WithLabelValues(c.Method, outcome).Observe(took)
 		}
 	}
 }

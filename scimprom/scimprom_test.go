@@ -211,6 +211,12 @@ scim_bulk_refused_total{operation="create",outcome="refused",type="User"} 1
 scim_bulk_refused_total{operation="delete",outcome="not_found",type="User"} 1
 scim_bulk_refused_total{operation="none",outcome="not_found",type="none"} 1
 scim_changes_total{op="create",type="User"} 1
+scim_hook_call_duration_seconds_count{hook="Admit",outcome="conflict"} 1
+scim_hook_call_duration_seconds_count{hook="Admit",outcome="error"} 1
+scim_hook_call_duration_seconds_count{hook="Admit",outcome="limited"} 1
+scim_hook_call_duration_seconds_count{hook="Admit",outcome="ok"} 2
+scim_hook_call_duration_seconds_count{hook="Admit",outcome="refused"} 1
+scim_hook_call_duration_seconds_count{hook="OnUserStaged",outcome="ok"} 1
 scim_request_duration_seconds_count{operation="bulk",status="200",type="none"} 1
 scim_requests_in_flight 0
 scim_store_call_duration_seconds_count{method="Create",outcome="conflict"} 1

@@ -36,13 +36,13 @@ import (
 	"github.com/usherkit/scim/scimtest/idp"
 )
 
-// What is provisioned, and what comes of it.
+// Those of package idp, for tests that need not import it.
 type (
-	Directory = idp.Directory
+	Directory = idp.Directory // what is provisioned
 	User      = idp.User
 	Group     = idp.Group
-	Options   = idp.Options
-	Report    = idp.Report
+	Options   = idp.Options // how it is
+	Report    = idp.Report  // what came of it
 )
 
 // An Entra is Microsoft Entra ID's provisioning service in a test. Whatever its

@@ -15,7 +15,7 @@ import (
 	"github.com/usherkit/scim/internal/uuid7"
 )
 
-// Options change how a Registry works.
+// Options say how a Registry works. Key must be given.
 type Options struct {
 	// Key keys the hashes of tokens, 32 random bytes or more. Every process needs
 	// the same, for as long as there are tokens. Keep it where the database is not.
@@ -66,8 +66,13 @@ type LogOptions struct {
 }
 
 // A Registry knows the connections of all tenants. It is a scim.Authenticator, a
-// scim.Guard and a scim.Observer. Its methods may be called concurrently, and
-// several processes may have one each over the same Store.
+// scim.Guard and a scim.Observer: NewHandler makes a Handler with all three. Its methods
+// may be called concurrently, and several processes may have one each over the same
+// Store.
+//
+// A method that is given the Ref of a connection reports ErrNotFound if there is none,
+// and what is given settings that cannot be reports ErrInvalid. These are no kinds of
+// package scim: a hook should not return them as they are.
 type Registry struct {
 	store   Store
 	options Options
@@ -86,8 +91,8 @@ type Registry struct {
 
 var _ scim.Authenticator = (*Registry)(nil)
 
-// NewRegistry returns a Registry over a Store. It writes what it has seen, and
-// records, once a second in the background, until Close.
+// NewRegistry returns a Registry over a Store, with Options of which Key must be given.
+// It writes what it has seen, and records, once a second in the background, until Close.
 func NewRegistry(s Store, o *Options) (*Registry, error) {
 	if o == nil {
 		o = new(Options)
@@ -132,7 +137,8 @@ func NewRegistry(s Store, o *Options) (*Registry, error) {
 	return r, nil
 }
 
-// Close writes what is left to write, and ends. The Registry must not be used any
+// Close writes what is left to write, for which it waits while the database is slow,
+// and ends. What cannot be written the Logger is told. The Registry must not be used any
 // more.
 func (r *Registry) Close() error { return r.pending.stop() }
 
@@ -175,20 +181,20 @@ func (r *Registry) Connection(ctx context.Context, ref Ref) (Connection, error) 
 	return r.store.Connection(ctx, ref)
 }
 
-// Connections returns connections of a tenant in the order of their IDs: limit at
-// most, and those after a Ref, whose zero value is before all.
+// Connections returns connections of a tenant in the order of their IDs: those after a
+// Ref, whose zero value is before all, and limit at most; 0: 100.
 func (r *Registry) Connections(ctx context.Context, tenant string, after Ref, limit int) ([]Connection, error) {
-	return r.store.Connections(ctx, tenant, after, limit)
+	return r.store.Connections(ctx, tenant, after, cmp.Or(limit, defaultLimit))
 }
 
 // AllConnections returns connections of all tenants, for the operator of the
 // application, in the order of Tenant and ID; likewise.
 func (r *Registry) AllConnections(ctx context.Context, after Ref, limit int) ([]Connection, error) {
-	return r.store.AllConnections(ctx, after, limit)
+	return r.store.AllConnections(ctx, after, cmp.Or(limit, defaultLimit))
 }
 
 // Change changes the settings of a connection. change is called again if another
-// change came between. In this process it takes effect at once, in others within
+// change came between, ten times at most; then it reports ErrChanged. In this process it takes effect at once, in others within
 // Options.CacheTTL. Tenant, ID, Created and Status stay what they are, and Revocations
 // too, unless a Federation ends.
 func (r *Registry) Change(ctx context.Context, ref Ref, change func(*Connection) error) (Connection, error) {

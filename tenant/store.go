@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// A Store keeps connections, their tokens and records. Its methods may be called
+// A Store keeps connections, their tokens and records: Memory does, and sqlstore and
+// pgxstore do. There will be more methods; package tenanttest then has their tests. Its methods may be called
 // concurrently, and by several processes on one database; what a method writes is
 // durable when it returns, or nothing of it is there. No method sees what belongs
 // to another tenant than it is asked for, but for Token and Find, which know an id
 // alone, and for AllConnections and Records of AllTenants. Strings are kept as they are and
 // compared byte by byte, but what is no UTF-8 and zero bytes may be replaced; times are
 // kept to the millisecond, in UTC. If the context has ended a method does nothing and
-// reports that. Package tenanttest has the contract as tests.
+// reports that.
 type Store interface {
 	// Add stores a new connection. Tenant and ID are set, and no other connection
 	// has them; Version is 1.
@@ -137,7 +138,7 @@ type Seen struct {
 	Unknown     time.Time // of a request with a token that is nobody's: Status.LastUnknown
 }
 
-// The errors of a Store.
+// The errors of a Store, and of a Registry.
 var (
 	ErrNotFound = errors.New("tenant: not found")
 	ErrChanged  = errors.New("tenant: changed at the same time")

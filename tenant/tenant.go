@@ -136,12 +136,13 @@ type Federation struct {
 func (f *Federation) isZero() bool { return *f == Federation{} }
 
 // A Brake holds what would take many users away, until somebody approves: see
-// [Registry.Approve]. The zero Brake never holds. What is held is answered 409 and
-// changes nothing; all else goes on.
+// [Registry.Approve]. What is held is answered 409 and changes nothing; all else goes
+// on. A bound of 0 is none, so that the zero Brake never holds; of Users and Percent,
+// if both are set, the larger one counts.
 type Brake struct {
-	Users   int           // how many users may be deactivated or deleted within the Window; 0: any number
-	Percent int           // of all users of the tenant, 1 to 100, likewise; 0: any share; the larger of the two bounds counts
-	Members int           // how many members a group may lose within the Window; 0: any number
+	Users   int           // how many users may be deactivated or deleted within the Window
+	Percent int           // how many in percent of all users of the tenant, 1 to 100
+	Members int           // how many members a group may lose within the Window
 	Window  time.Duration // 0: an hour
 }
 

@@ -27,7 +27,7 @@ var floors = map[string]int{
 	"hooks.go": seams, "auth.go": seams, "options.go": seams, "observer.go": seams, "guard.go": seams,
 
 	"scim.go": protocol, "route.go": protocol, "write.go": protocol, "wire.go": protocol, "authenticate.go": protocol, "failure.go": protocol, "discovery.go": protocol, "events.go": protocol,
-	"report.go": protocol, "search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol, "bulk_results.go": protocol,
+	"report.go": protocol, "observed.go": protocol, "search.go": protocol, "cursor.go": protocol, "bulk.go": protocol, "bulk_plan.go": protocol, "bulk_results.go": protocol,
 }
 
 // importers lists the files that import a package; no other file may. A
@@ -35,7 +35,7 @@ var floors = map[string]int{
 // random source and no file, and writes to no other log than the application's.
 var importers = map[string][]string{
 	"net/http": {"auth.go", "authenticate.go", "bulk.go", "bulk_plan.go", "bulk_results.go", "discovery.go", "failure.go", "observer.go", "options.go", "report.go", "route.go", "scim.go", "search.go", "wire.go"},
-	"context":  {"auth.go", "authenticate.go", "bulk.go", "events.go", "failure.go", "guard.go", "hooks.go", "match.go", "observer.go", "options.go", "report.go", "search.go", "select.go", "store.go", "wire.go", "write.go"},
+	"context":  {"auth.go", "authenticate.go", "bulk.go", "events.go", "failure.go", "guard.go", "hooks.go", "match.go", "observed.go", "observer.go", "options.go", "report.go", "search.go", "select.go", "store.go", "wire.go", "write.go"},
 	"log/slog": {"failure.go", "options.go", "write.go"},
 
 	"crypto/rand": {"options.go"}, "math/rand": nil, "math/rand/v2": nil, "log": nil, "net": nil, "os": nil, "reflect": nil, "unsafe": nil,
