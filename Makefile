@@ -3,7 +3,7 @@
 # The package pattern "work" means every package of every module in go.work.
 
 GO       ?= go
-FUZZTIME ?= 20000x
+FUZZTIME ?= 10000x
 BENCH    ?= .
 COUNT    ?= 6
 

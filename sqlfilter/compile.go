@@ -151,7 +151,7 @@ func (c *compiler) find(f scim.Filter, e *Elements) (verdict, bool) {
 		}
 		return anyOf(all), true
 	case scim.Compare:
-		if column, ok := e.column(f.Path); ok && f.Op == scim.Eq && column.Equal != "" {
+		if column, ok := e.column(f.Path); ok && f.Op == scim.Eq && isTemplate(column.Equal) {
 			return c.equal(column, f.Value), true
 		}
 	}
@@ -178,14 +178,16 @@ func (e Elements) some(v verdict) verdict {
 
 func (c *compiler) elements(p scim.Path) (Elements, bool) {
 	c.cost += costOfElements
-	if e, ok := c.Elements[p.String()]; ok {
-		return e, true
+	e, ok := c.Elements[p.String()]
+	if !ok && c.LookupElements != nil {
+		e, ok = c.LookupElements(p)
 	}
-	if c.LookupElements == nil {
-		return Elements{}, false
-	}
-	return c.LookupElements(p)
+	return e, ok && isTemplate(e.Some)
 }
+
+// isTemplate reports whether a text has one place for a condition or an argument.
+// Without it the filter would be left out: what has none is taken for not mapped.
+func isTemplate(text string) bool { return strings.Count(text, "%s") == 1 }
 
 func (m *Mapping) column(p scim.Path) (column Column, ok bool) {
 	column, ok = m.Columns[p.String()]
@@ -194,6 +196,9 @@ func (m *Mapping) column(p scim.Path) (column Column, ok bool) {
 	}
 	if column.Kind == Text && isPlain(p.String()) {
 		column.Kind = ASCII
+	}
+	if !isTemplate(column.Equal) {
+		column.Equal = ""
 	}
 	return column, ok
 }

@@ -108,7 +108,7 @@ type Column struct {
 
 	// Equal, unless empty, is another way to find by an index what has a
 	// [scim.Key]: a condition on the resource, with %s for the argument, that
-	// is true for those that have the Key.
+	// is true for those that have the Key. One without exactly one %s is none.
 	//
 	//	u.id IN (SELECT k.user_id FROM user_keys k WHERE k.path = 'emails.value' AND k.value = %s)
 	Equal string
@@ -162,7 +162,7 @@ const (
 // or elements of a JSON array.
 type Elements struct {
 	// Some is the condition on the resource that one of its elements satisfies
-	// the condition put for %s. To be led to by an index of the elements it is
+	// the condition put for %s; without exactly one %s the attribute is not mapped. To be led to by an index of the elements it is
 	// the former of
 	//
 	//	u.id IN (SELECT e.user_id FROM user_emails e WHERE %s)

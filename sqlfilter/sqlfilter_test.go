@@ -368,3 +368,24 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 }
+
+// TestBrokenTemplates: an application's template that has lost its %s leaves no filter
+// out: what it is about is decided by scim.Match.
+func TestBrokenTemplates(t *testing.T) {
+	for _, template := range []string{"", "TRUE", "EXISTS (SELECT 1 FROM emails e WHERE e.user_id = u.id)", "%s AND %s"} {
+		m := users(PostgreSQL)
+		e := m.Elements["emails"]
+		e.Some = template
+		m.Elements["emails"] = e
+		name := m.Columns["userName"]
+		name.Equal = template
+		m.Columns["userName"] = name
+		for filter, exact := range map[string]bool{`emails.value eq "a@b"`: false, `emails[type eq "work"]`: false, `emails pr`: false, `userName eq "bob"`: true} {
+			var args []any
+			got := m.Where(parse(t, filter), &args)
+			if got.Exact != exact || exact && got.SQL != "u.login_key = $1::text" {
+				t.Errorf("template %q, filter %s: got %+v, want it exact: %t", template, filter, got, exact)
+			}
+		}
+	}
+}

@@ -15,9 +15,10 @@ import (
 )
 
 // writers are those who write one statement each. A few send at a time; who comes
-// then waits, and a sender takes along what those who wait would send: it is sent
-// together and shares a transaction, so that one sync of the disk pays for all of
-// it. While they are few, nobody waits for another.
+// then waits, and a sender takes along what those of its tenant who wait would send:
+// it is sent together and shares a transaction, so that one sync of the disk pays for
+// all of it. While they are few, nobody waits for another. No transaction is of two
+// tenants: in a distributed database they would be in two places.
 type writers struct {
 	pool    *pgxpool.Pool
 	senders chan struct{} // as many as may send at a time
@@ -29,7 +30,7 @@ type writers struct {
 // A write is one statement, and what came of it once it is done.
 type write struct {
 	query string
-	args  []any
+	args  []any // the first one is the tenant; none: it is of no tenant
 
 	done     chan struct{} // of one that waits
 	affected int64
@@ -128,13 +129,21 @@ func (o *writers) withdraw(w *write) bool {
 	return at >= 0
 }
 
-// take returns those who are to be taken along.
-func (o *writers) take() []*write {
+// take returns those of the tenant of w who are to be taken along.
+func (o *writers) take(w *write) (group []*write) {
+	if len(w.args) == 0 {
+		return nil
+	}
+	tenant := w.args[0]
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := min(len(o.waiting), maxGroup-1)
-	group := slices.Clone(o.waiting[:n])
-	o.waiting = slices.Delete(o.waiting, 0, n)
+	o.waiting = slices.DeleteFunc(o.waiting, func(w *write) bool {
+		taken := len(group) < maxGroup-1 && len(w.args) > 0 && w.args[0] == tenant
+		if taken {
+			group = append(group, w)
+		}
+		return taken
+	})
 	return group
 }
 
@@ -147,7 +156,7 @@ func (o *writers) lead(ctx context.Context, w *write) error {
 	defer conn.Release()
 	ctx, done := engine.Lingering(ctx)
 	defer done()
-	others := o.take()
+	others := o.take(w)
 	if len(others) == 0 {
 		tag, err := conn.Exec(ctx, w.query, w.args...)
 		w.affected, w.err = tag.RowsAffected(), ended(ctx, err)
