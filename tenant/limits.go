@@ -169,7 +169,8 @@ func addressOf(r *http.Request) string {
 	return Network(a)
 }
 
-// Network is what an address counts as for Options.Source: of IPv6 its /64, which is
+// Network returns what stands for an address in Options.Source, as the default has it:
+// of IPv6 its /64, which is
 // what one customer has.
 func Network(a netip.Addr) string {
 	a = a.Unmap().WithZone("")

@@ -3,7 +3,6 @@ package connections
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,13 +11,6 @@ import (
 	"github.com/usherkit/scim/sqlstore/internal/engine"
 	"github.com/usherkit/scim/tenant"
 )
-
-// document is a Record but for what has a column of its own. Status is in both, for
-// its column is an index's.
-type document struct {
-	tenant.Record
-	ID, At, Connection *struct{} `json:",omitempty"` // in place of the Record's
-}
 
 const (
 	defaultLimit = 100
@@ -31,10 +23,7 @@ const (
 
 // Append implements tenant.Store.
 func (s *Store) Append(ctx context.Context, records []tenant.Record) error {
-	rows, err := rowsOfRecords(records)
-	if err != nil {
-		return err
-	}
+	rows := rowsOfRecords(records)
 	var refs [][]any
 	of := map[tenant.Ref]bool{}
 	for _, r := range rows {
@@ -68,20 +57,18 @@ type recordRow struct {
 }
 
 // rowsOfRecords makes the rows before a transaction begins: others wait for its end.
-func rowsOfRecords(records []tenant.Record) ([]recordRow, error) {
+func rowsOfRecords(records []tenant.Record) []recordRow {
+	var text []byte
 	rows := make([]recordRow, 0, len(records))
 	for i := range records {
 		r := &records[i]
 		if !legible(r.Connection) || !engine.Legible(r.ID) {
 			continue
 		}
-		text, err := json.Marshal(document{Record: *r})
-		if err != nil {
-			return nil, err
-		}
+		text = appendDocument(text[:0], r)
 		rows = append(rows, recordRow{r.Connection, [...]any{r.Connection.Tenant, r.Connection.ID, r.ID, r.At.UnixMilli(), r.Status, string(text)}})
 	}
-	return rows, nil
+	return rows
 }
 
 // append writes the records of connections that there are.
@@ -215,11 +202,10 @@ func (s *Store) records(ctx context.Context, query string, args ...any) (found [
 			if err := rows.Scan(&ref.Tenant, &ref.ID, &id, &at, &text); err != nil {
 				return err
 			}
-			var d document
-			if err := json.Unmarshal([]byte(text), &d); err != nil {
+			r, err := readDocument(text)
+			if err != nil {
 				return fmt.Errorf("sqlstore: record %s: %w", id, err)
 			}
-			r := d.Record
 			r.ID, r.At, r.Connection = id, timeOf(&at), ref
 			found = append(found, r)
 			return nil
