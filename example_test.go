@@ -211,8 +211,8 @@ func ExampleResourceType_ParseFilter() {
 	fmt.Println(filter)
 
 	doc, _, err := users.Encode(scim.User{
-		UserName: "Ada@contoso.example",
-		Emails:   []scim.Value{{Value: "ada@contoso.example", Type: "work"}},
+		UserName: "Ada@contoso.example", Active: true,
+		Emails: []scim.Value{{Value: "ada@contoso.example", Type: "work"}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -268,6 +268,51 @@ func each(resources []*scim.Resource) iter.Seq2[*scim.Resource, error] {
 			}
 		}
 	}
+}
+
+// An application changes a user itself as a client would: with a patch, whose Change it
+// gives to the Store. No hook is told of it: the application knows what it does.
+func ExamplePatch_Apply() {
+	ctx := context.Background()
+	users, err := scim.UserType()
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := new(memstore.Store)
+	document, keys, err := users.Encode(scim.User{UserName: "ann@example.com", Active: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	made, err := store.Create(ctx, scim.Ref{Tenant: "acme", Type: "User"}, scim.Change{Document: document, Keys: keys})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	deactivate, err := users.ParsePatch([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+		"Operations":[{"op":"replace","path":"active","value":false}]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for {
+		user, err := store.Get(ctx, made.Resource.Ref, scim.Projection{})
+		if err != nil {
+			log.Fatal(err)
+		}
+		change, err := deactivate.Apply(user)
+		if err != nil || change.IsZero() {
+			log.Fatal(err) // or there is nothing to change
+		}
+		after, err := store.Update(ctx, user.Ref, change)
+		if errors.Is(err, scim.ErrVersion) {
+			continue // somebody has changed it meanwhile
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(after.Resource.User().Active)
+		break
+	}
+	// Output: false
 }
 
 // The List of a Store that keeps its users in a slice, and finds those that

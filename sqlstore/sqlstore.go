@@ -94,7 +94,11 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o *Options) (*Store, error
 		_ = closeDB() // the first error says more
 		return nil, engine.Reveal(err)
 	}
-	of := engine.New(over, d, o.Now)
+	of, err := engine.New(ctx, over, d, o.Now)
+	if err != nil {
+		_ = closeDB()
+		return nil, engine.Reveal(err)
+	}
 	return &Store{engine: of, tenants: connections.New(of.Others(), d), db: over, steps: steps, close: closeDB}, nil
 }
 
@@ -163,8 +167,18 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 
 // Tenants returns the Store of connections, tokens and records in the same
 // database, for tenant.NewRegistry. What it writes is no part of a transaction of
-// InTx: do not call it inside of one.
+// InTx: do not call it inside of one, and so not in a hook.
 func (s *Store) Tenants() tenant.Store { return s.tenants }
+
+// DeleteTenant deletes all resources of a tenant who is gone, and returns how many there
+// were. It takes a thousand rows at a time, each time in a transaction of its own, so
+// that others do not wait: if it reports an error, call it again. No hook is told. Delete
+// or pause the tenant's connections before, for what is written meanwhile may stay; they
+// are tenant.Registry's.
+func (s *Store) DeleteTenant(ctx context.Context, tenant string) (deleted int, err error) {
+	deleted, err = s.engine.DeleteTenant(ctx, tenant)
+	return deleted, engine.Reveal(err)
+}
 
 // Reindex computes the Keys of all stored resources of a type anew, of all
 // tenants, and returns how many changed: after the type's Indexed, or the
@@ -172,11 +186,13 @@ func (s *Store) Tenants() tenant.Store { return s.tenants }
 // is used, and again at any time; it reads everything of the type, some thousand
 // resources a second, and writes what differs.
 //
-// Until it is done, an eq filter on what is newly indexed does not find what is
-// there, and what must be unique now may come twice; and so it is with whatever a
-// process that still has the definition of before writes afterwards. So: replace all
-// processes, then Reindex, and only then let anybody match by the attribute. To go
-// back is the same in the other order.
+// Until it is done, look-ups by what is newly indexed are answered from the documents:
+// rightly, and as slowly as any that no index answers (see scim.Options.MaxScan); only
+// what must be unique now may still come twice. Afterwards they go by the Keys, in other
+// processes within ten seconds. What a process that still has the definition of before
+// writes then has no such Keys, and is not found by them. So: replace all processes, then
+// Reindex; to go back, Reindex again with the definition that they have then. A new
+// database needs it too, where it takes no time.
 //
 // If a value that must be unique now is there twice, it reports scim.ErrUniqueness
 // in an error that names both resources. What came before them has its Keys.

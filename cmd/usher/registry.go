@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/tenant"
 )
 
@@ -166,12 +165,12 @@ func (f *registryFlags) open(ctx context.Context, logger *slog.Logger, create bo
 // with opens the Registry that there is, has a function do something with it, and
 // closes it.
 func (f *registryFlags) with(console *console, do func(*tenant.Registry) error) error {
-	return f.withStore(console, false, func(r *tenant.Registry, _ scim.Store) error { return do(r) })
+	return f.withStore(console, false, func(r *tenant.Registry, _ durable) error { return do(r) })
 }
 
 // withStore is with, and hands over the users and groups too. The database is made
 // if create is set.
-func (f *registryFlags) withStore(console *console, create bool, do func(*tenant.Registry, scim.Store) error) error {
+func (f *registryFlags) withStore(console *console, create bool, do func(*tenant.Registry, durable) error) error {
 	logger := slog.New(slog.NewTextHandler(console.errors, nil))
 	r, store, closeAll, err := f.open(console.ctx, logger, create)
 	if err != nil {

@@ -59,7 +59,7 @@ func (c *replayCommand) Validate() error {
 
 // Run is called by kong.
 func (c *replayCommand) Run(console *console) error {
-	return c.withStore(console, false, func(r *tenant.Registry, store scim.Store) error {
+	return c.withStore(console, false, func(r *tenant.Registry, store durable) error {
 		rec, err := r.AnyRecord(console.ctx, c.Record)
 		if errors.Is(err, tenant.ErrNotFound) {
 			return fmt.Errorf("the log has no request %s; usher log shows those it has", c.Record)

@@ -142,6 +142,7 @@ type durable interface {
 	scim.Transactor
 	Ping(context.Context) error
 	Tenants() tenant.Store
+	DeleteTenant(ctx context.Context, tenant string) (deleted int, err error)
 }
 
 // store returns the Store in the database, to be closed before that.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/tenant"
 )
 
@@ -19,7 +18,7 @@ type tenantCommand struct {
 	List    tenantListCommand    `cmd:"" help:"List connections."`
 	Set     tenantSetCommand     `cmd:"" help:"Change the settings of a connection."`
 	Approve tenantApproveCommand `cmd:"" help:"Let pass what the brake of a connection holds."`
-	Remove  tenantRemoveCommand  `cmd:"" help:"Remove a connection, its tokens and its log. What it provisioned stays."`
+	Remove  tenantRemoveCommand  `cmd:"" help:"Remove a connection, its tokens and its log. What it provisioned stays, but for -resources."`
 	Token   tokenCommand         `cmd:"" help:"Make, replace and end tokens."`
 }
 
@@ -189,7 +188,7 @@ func (c *tenantAddCommand) Run(console *console) error {
 			return err
 		}
 	}
-	return c.withStore(console, true, func(r *tenant.Registry, _ scim.Store) error {
+	return c.withStore(console, true, func(r *tenant.Registry, _ durable) error {
 		made := tenant.Connection{Tenant: c.Tenant}
 		c.settingsFlags.apply(&made)
 		made, err := r.Add(console.ctx, made)
@@ -339,15 +338,37 @@ func (c *tenantApproveCommand) Run(console *console) error {
 
 type tenantRemoveCommand struct {
 	oneConnection
+	Resources bool `help:"Delete all users and groups of the tenant too, whose last connection it must be."`
 }
 
 // Run is called by kong.
 func (c *tenantRemoveCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry, found tenant.Connection) error {
+	return c.withStore(console, false, func(r *tenant.Registry, store durable) error {
+		found, err := c.find(console.ctx, r)
+		if err != nil {
+			return err
+		}
+		if c.Resources {
+			list, err := r.Connections(console.ctx, found.Tenant, tenant.Ref{}, 2)
+			if err != nil {
+				return err
+			}
+			if len(list) > 1 {
+				return fmt.Errorf("-resources: tenant %s has other connections, which would make them again; remove those first", found.Tenant)
+			}
+		}
 		if err := r.Delete(console.ctx, found.Ref()); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(console.out, "removed %s/%s\n", found.Tenant, found.ID)
+		fmt.Fprintf(console.out, "removed %s/%s\n", found.Tenant, found.ID)
+		if !c.Resources {
+			return nil
+		}
+		n, err := store.DeleteTenant(console.ctx, found.Tenant)
+		if err != nil {
+			return fmt.Errorf("%d resources of tenant %s are deleted, and not all: %w", n, found.Tenant, err)
+		}
+		_, err = fmt.Fprintf(console.out, "deleted %d resources\n", n)
 		return err
 	})
 }

@@ -36,15 +36,7 @@ type ground struct {
 func grounds(b *testing.B) []ground {
 	b.Helper()
 	open := func(name string, db *sql.DB, d sqlfilter.Dialect) ground {
-		store, err := sqlstore.Open(b.Context(), db, d, &sqlstore.Options{Migrate: true})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				b.Error(err)
-			}
-		})
+		store := openStore(b, db, d, &sqlstore.Options{Migrate: true})
 		g := ground{name: name, db: db, store: store, bind: d.Placeholder, turn: new(sync.Mutex)}
 		g.other = g.connection(b)
 		for _, statement := range []string{
@@ -113,15 +105,26 @@ func (g ground) connection(b *testing.B) *sql.Conn {
 	return conn
 }
 
-// compare runs two operations in turn, each for a while by so many clients, and
-// reports their rates.
+// compare runs two operations in turn and reports their rates.
 func compare(b *testing.B, clients int, first, second func(client, i int) error) {
 	b.Helper()
+	rates := ratesOf(b, clients, first, second)
+	one, two := rates[0], rates[1]
+	b.ReportMetric(0, "ns/op") // of both: tells nothing
+	b.ReportMetric(one, "raw/s")
+	b.ReportMetric(two, "store/s")
+	b.ReportMetric(100*two/one, "percent")
+}
+
+// ratesOf runs operations in turn, each for a while by so many clients, and returns
+// how many a second were done of each.
+func ratesOf(b *testing.B, clients int, operations ...func(client, i int) error) (rates []float64) {
+	b.Helper()
 	const slice = 150 * time.Millisecond
-	var rates [2][]float64
-	var next [2]atomic.Int64
+	measured := make([][]float64, len(operations))
+	next := make([]atomic.Int64, len(operations))
 	for b.Loop() {
-		for which, op := range []func(int, int) error{first, second} {
+		for which, op := range operations {
 			var done atomic.Int64
 			var all sync.WaitGroup
 			start := time.Now()
@@ -137,17 +140,16 @@ func compare(b *testing.B, clients int, first, second func(client, i int) error)
 				})
 			}
 			all.Wait()
-			rates[which] = append(rates[which], float64(done.Load())/time.Since(start).Seconds())
+			measured[which] = append(measured[which], float64(done.Load())/time.Since(start).Seconds())
 		}
 		if b.Failed() {
 			b.FailNow()
 		}
 	}
-	one, two := median(rates[0]), median(rates[1])
-	b.ReportMetric(0, "ns/op") // of both: tells nothing
-	b.ReportMetric(one, "raw/s")
-	b.ReportMetric(two, "store/s")
-	b.ReportMetric(100*two/one, "percent")
+	for _, list := range measured {
+		rates = append(rates, median(list))
+	}
+	return rates
 }
 
 func median(list []float64) float64 {

@@ -148,15 +148,7 @@ func openExplained(t *testing.T, d sqlfilter.Dialect) (*explained, *sqlstore.Sto
 	}
 	over, said := recorded(e.DB, dsn)
 	t.Cleanup(func() { _ = over.Close() })
-	store, err := sqlstore.Open(t.Context(), over, d, &sqlstore.Options{Migrate: true, Relaxed: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := openStore(t, over, d, &sqlstore.Options{Migrate: true, Relaxed: true})
 	e.said = said
 	return e, store
 }

@@ -60,16 +60,7 @@ func (at location) open(t *testing.T) *sql.DB {
 
 func (at location) store(t *testing.T, o *sqlstore.Options) *sqlstore.Store {
 	t.Helper()
-	store, err := sqlstore.Open(t.Context(), at.open(t), at.dialect, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	return openStore(t, at.open(t), at.dialect, o)
 }
 
 // created creates a user.

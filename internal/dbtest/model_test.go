@@ -36,16 +36,7 @@ func databases(t *testing.T, run func(t *testing.T, open func(now func() time.Ti
 				} else {
 					u.DB = Open(t, DriverPGX, Postgres(t))
 				}
-				var err error
-				u.store, err = sqlstore.Open(t.Context(), u.DB, d, &sqlstore.Options{Migrate: true, Relaxed: true, Now: now})
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() {
-					if err := u.store.Close(); err != nil {
-						t.Error(err)
-					}
-				})
+				u.store = openStore(t, u.DB, d, &sqlstore.Options{Migrate: true, Relaxed: true, Now: now})
 				return u
 			})
 		})

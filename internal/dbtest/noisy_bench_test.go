@@ -53,7 +53,7 @@ func BenchmarkNoisyNeighbour(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					secret, _, err := registry.Issue(b.Context(), c.Ref(), tenant.NewToken{})
+					secret, _, err := registry.Issue(b.Context(), c.Ref(), tenant.TokenOptions{})
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,39 +25,16 @@ type contender struct {
 // reports the rates, and of each but the first what it is of the first's.
 func contest(b *testing.B, clients int, list ...contender) {
 	b.Helper()
-	const slice = 150 * time.Millisecond
-	rates := make([][]float64, len(list))
-	next := make([]atomic.Int64, len(list))
-	for b.Loop() {
-		for which, c := range list {
-			var done atomic.Int64
-			var all sync.WaitGroup
-			start := time.Now()
-			for range clients {
-				all.Go(func() {
-					for time.Since(start) < slice {
-						if err := c.do(int(next[which].Add(1))); err != nil {
-							b.Error(err)
-							return
-						}
-						done.Add(1)
-					}
-				})
-			}
-			all.Wait()
-			rates[which] = append(rates[which], float64(done.Load())/time.Since(start).Seconds())
-		}
-		if b.Failed() {
-			b.FailNow()
-		}
+	var operations []func(client, i int) error
+	for _, c := range list {
+		operations = append(operations, func(_, i int) error { return c.do(i) })
 	}
+	rates := ratesOf(b, clients, operations...)
 	b.ReportMetric(0, "ns/op") // of all: tells nothing
-	first := median(rates[0])
 	for which, c := range list {
-		rate := median(rates[which])
-		b.ReportMetric(rate, c.name+"/s")
+		b.ReportMetric(rates[which], c.name+"/s")
 		if which > 0 {
-			b.ReportMetric(100*rate/first, c.name+"-percent")
+			b.ReportMetric(100*rates[which]/rates[0], c.name+"-percent")
 		}
 	}
 }

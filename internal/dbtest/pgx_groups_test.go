@@ -84,6 +84,50 @@ func TestPgxGroups(t *testing.T) {
 	}
 }
 
+// No transaction is of two tenants, so that tenants may be in several places.
+func TestPgxGroupsOfTenants(t *testing.T) {
+	ctx := context.Background()
+	s := overPgx(t, Postgres(t), func(c *pgxpool.Config) { c.MaxConns = 1 })
+	p := newPeople(t)
+	const tenants, users = 3, 6
+	free := s.occupy(t)
+	var all sync.WaitGroup
+	for i := range tenants * users {
+		all.Go(func() {
+			ref := scim.Ref{Tenant: fmt.Sprint("tenant-", i%tenants), Type: aUser.Type}
+			if _, err := s.store.Create(ctx, ref, p.named(fmt.Sprint("user", i), "", "a@example.com")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	awaitCallers(t, tenants*users)
+	free()
+	all.Wait()
+	rows, err := s.pool.Query(ctx, "SELECT xmin::text, count(DISTINCT tenant_id), count(*) FROM scim_resource GROUP BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	transactions := 0
+	for rows.Next() {
+		var id string
+		var of, n int
+		if err := rows.Scan(&id, &of, &n); err != nil {
+			t.Fatal(err)
+		}
+		if of != 1 {
+			t.Errorf("transaction %s created %d users of %d tenants", id, n, of)
+		}
+		transactions++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if transactions < tenants || transactions >= tenants*users {
+		t.Errorf("%d users of %d tenants were created in %d transactions", tenants*users, tenants, transactions)
+	}
+}
+
 // occupy takes all connections of the pool until free is called.
 func (s pgxStore) occupy(t *testing.T) (free func()) {
 	t.Helper()
@@ -103,7 +147,7 @@ func (s pgxStore) occupy(t *testing.T) (free func()) {
 }
 
 // awaitCallers waits until so many wait to write one statement: for a connection, or for
-// somebody to take them along.
+// somebody to take them along; or for the one that reads scim_index once a second.
 func awaitCallers(t *testing.T, want int) {
 	t.Helper()
 	for start := time.Now(); ; time.Sleep(time.Millisecond) {
@@ -111,7 +155,7 @@ func awaitCallers(t *testing.T, want int) {
 		waiting := 0
 		for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
 			state, _, _ := strings.Cut(stack, "\n")
-			if strings.Contains(state, "[select") && strings.Contains(stack, "pgxstore.(*writers).turn(") {
+			if strings.Contains(state, "[select") && (strings.Contains(stack, "pgxstore.(*writers).turn(") || strings.Contains(stack, "engine.(*Store).indexes(")) {
 				waiting++
 			}
 		}

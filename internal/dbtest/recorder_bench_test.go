@@ -78,7 +78,7 @@ func newRecordedEndpoint(b *testing.B, where string, whole bool) *recordedEndpoi
 	if err != nil {
 		b.Fatal(err)
 	}
-	secret, _, err := registry.Issue(ctx, c.Ref(), tenant.NewToken{})
+	secret, _, err := registry.Issue(ctx, c.Ref(), tenant.TokenOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

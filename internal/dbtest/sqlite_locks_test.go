@@ -17,7 +17,7 @@ import (
 func TestSQLiteTwoProcessesWrite(t *testing.T) {
 	onEachSQLite(t, func(t *testing.T, driver string) {
 		n := openNotebook(t, driver, sqlstore.Options{})
-		second := &notebook{Store: openStore(t, Open(t, driver, n.path), sqlstore.Options{}), t: t}
+		second := &notebook{Store: openStore(t, Open(t, driver, n.path), sqlstore.SQLite, &sqlstore.Options{Migrate: true}), t: t}
 		var all sync.WaitGroup
 		for i, of := range []*notebook{n, second, n, second, n, second} {
 			all.Go(func() {
@@ -86,7 +86,7 @@ func TestSQLiteTransactionsHaveTheLock(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onEachSQLite(t, func(t *testing.T, driver string) {
 				path := SQLite(t)
-				n := &notebook{t: t, Store: openStore(t, Open(t, driver, "file:"+path+options), sqlstore.Options{})}
+				n := &notebook{t: t, Store: openStore(t, Open(t, driver, "file:"+path+options), sqlstore.SQLite, &sqlstore.Options{Migrate: true})}
 				other := Open(t, driver, path)
 				other.SetMaxOpenConns(1)
 				if _, err := other.Exec("PRAGMA busy_timeout=20"); err != nil {
@@ -115,7 +115,7 @@ func TestSQLiteOnOneConnection(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				db := Open(t, driver, dsn)
 				db.SetMaxOpenConns(1)
-				n := &notebook{t: t, Store: openStore(t, db, sqlstore.Options{}), other: db}
+				n := &notebook{t: t, Store: openStore(t, db, sqlstore.SQLite, &sqlstore.Options{Migrate: true}), other: db}
 				if err := n.in(t.Context(), func(tx *sql.Tx) error {
 					_, err := tx.Exec("CREATE TABLE line (id INTEGER PRIMARY KEY, text TEXT UNIQUE)")
 					return err

@@ -42,27 +42,13 @@ func openNotebook(t *testing.T, driver string, o sqlstore.Options) *notebook {
 	t.Helper()
 	path := SQLite(t)
 	n := &notebook{t: t, driver: driver, path: path, other: Open(t, driver, path)}
-	n.Store = openStore(t, Open(t, driver, path), o)
+	o.Migrate = true
+	n.Store = openStore(t, Open(t, driver, path), sqlstore.SQLite, &o)
 	n.in(t.Context(), func(tx *sql.Tx) error {
 		_, err := tx.Exec("CREATE TABLE line (id INTEGER PRIMARY KEY, text TEXT UNIQUE)")
 		return err
 	})
 	return n
-}
-
-func openStore(t *testing.T, db *sql.DB, o sqlstore.Options) *sqlstore.Store {
-	t.Helper()
-	o.Migrate = true
-	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
 }
 
 // in runs fn in a transaction.

@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"context"
+	"database/sql"
 	"flag"
 	"testing"
 
@@ -10,37 +11,34 @@ import (
 	"github.com/usherkit/scim/storetest"
 )
 
+// openStore opens a Store for as long as the test runs.
+func openStore(tb testing.TB, db *sql.DB, d sqlstore.Dialect, o *sqlstore.Options) *sqlstore.Store {
+	tb.Helper()
+	store, err := sqlstore.Open(tb.Context(), db, d, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return store
+}
+
 // opened returns a new, empty Store on a database of its own.
 type opened func(t *testing.T) scim.Store
 
 func onSQLite(t *testing.T) scim.Store {
 	t.Helper()
-	store, err := sqlstore.Open(context.Background(), OpenSQLite(t, SQLite(t)), sqlstore.SQLite, &sqlstore.Options{Migrate: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store
+	return openStore(t, OpenSQLite(t, SQLite(t)), sqlstore.SQLite, &sqlstore.Options{Migrate: true})
 }
 
 // onPostgres returns a function that opens Stores by a driver of PostgreSQL.
 func onPostgres(driver string) opened {
 	return func(t *testing.T) scim.Store {
 		t.Helper()
-		store, err := sqlstore.Open(context.Background(), Open(t, driver, Postgres(t)), sqlstore.PostgreSQL, &sqlstore.Options{Migrate: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return store
+		return openStore(t, Open(t, driver, Postgres(t)), sqlstore.PostgreSQL, &sqlstore.Options{Migrate: true})
 	}
 }
 

@@ -36,16 +36,7 @@ func TestTenantsOnSQLiteInMemory(t *testing.T) {
 	tenanttest.Run(t, tenantsOf(func(t *testing.T) scim.Store {
 		db := OpenSQLite(t, ":memory:")
 		db.SetMaxOpenConns(1)
-		store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, &sqlstore.Options{Migrate: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := store.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return store
+		return openStore(t, db, sqlstore.SQLite, &sqlstore.Options{Migrate: true})
 	}))
 }
 

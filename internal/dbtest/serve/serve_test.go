@@ -199,7 +199,7 @@ func withRole(t *testing.T, owner *pgx.Conn, dsn string) string {
 		}
 	}
 	statements("CREATE ROLE ROLE_NAME LOGIN PASSWORD 'hunter2'",
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON scim_resource, scim_key, scim_member TO ROLE_NAME",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON scim_resource, scim_key, scim_member, scim_index TO ROLE_NAME",
 		"GRANT SELECT ON scim_migration TO ROLE_NAME")
 	t.Cleanup(func() {
 		statements("DROP OWNED BY ROLE_NAME", "DROP ROLE ROLE_NAME")

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherkit/scim"
@@ -32,11 +33,14 @@ type root struct {
 	db      DB
 	dialect sqlfilter.Dialect
 	sql     *statements
-	mapping *sqlfilter.Mapping
 	now     func() time.Time
 
 	turn   chan struct{} // of one: see retry
 	growth growth
+
+	indexes  atomic.Pointer[indexes]
+	learning sync.Mutex
+	mappings sync.Map // of *sqlfilter.Mapping, by types
 
 	mu  sync.Mutex
 	ids uuid7.Source
@@ -45,11 +49,15 @@ type root struct {
 var _ scim.Transactor = (*Store)(nil)
 
 // New returns a Store over a database whose schema is there.
-func New(db DB, d sqlfilter.Dialect, now func() time.Time) *Store {
+func New(ctx context.Context, db DB, d sqlfilter.Dialect, now func() time.Time) (*Store, error) {
 	if now == nil {
 		now = time.Now
 	}
-	return &Store{root: &root{db: db, dialect: d, sql: statementsOf(d), mapping: mappingOf(d), now: now, turn: make(chan struct{}, 1)}}
+	s := &Store{root: &root{db: db, dialect: d, sql: statementsOf(d), now: now, turn: make(chan struct{}, 1)}}
+	if err := s.learn(ctx); err != nil {
+		return nil, Explain(err)
+	}
+	return s, nil
 }
 
 // newID returns an id for a resource, and the time in it.

@@ -13,9 +13,13 @@ import (
 // A planner without statistics, as after the first large sync, takes a type for a
 // few resources, and would rather go over all of them than follow what the filter
 // says; and for alternatives one with statistics may. So what leads to the
-// resources is looked up first, where no planner can change that.
-func (s *Store) from(q scim.Query) (base string, args []any) {
+// resources is looked up first, where no planner can change that; unless an index
+// that the query could use is not whole.
+func (s *Store) from(q scim.Query, served bool) (base string, args []any) {
 	args = []any{q.Tenant, q.Type}
+	if !served {
+		return s.sql.From, args
+	}
 	for k := range scim.RequiredKeys(q.Filter) {
 		if columnOf(k) >= 0 {
 			return s.sql.FromKey, args

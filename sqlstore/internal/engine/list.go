@@ -19,9 +19,10 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	if !Legible(q.Tenant, q.Type) {
 		return new(scim.Page), nil
 	}
-	base, args := s.from(q)
+	served := s.isServed(ctx, q)
+	base, args := s.from(q, served)
 	// The groups of a resource that is looked up are read with it: there is no other.
-	together := q.Projection.Groups && q.Offset == 0 && q.Sort.IsZero() && ofOne(q.Filter)
+	together := served && q.Projection.Groups && q.Offset == 0 && q.Sort.IsZero() && ofOne(q.Filter)
 	source := sqlfilter.Source{
 		Args: args,
 		Count: func(ctx context.Context, where string, args []any, most int) (n int, err error) {
@@ -40,7 +41,7 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	}
 	var page *scim.Page
 	err := s.reading(ctx, func() (err error) {
-		if page, err = s.mapping.Page(ctx, q, source); err == nil && q.Projection.Groups {
+		if page, err = s.mappingFor(q.Type).Page(ctx, q, source); err == nil && q.Projection.Groups {
 			err = s.readGroups(ctx, q.Tenant, page.Resources)
 		}
 		return err

@@ -11,11 +11,11 @@ import (
 // mappingOf says where attributes are in the tables. Statements with it bind the
 // tenant as their first argument and the type as the second.
 //
-// What resources carry Keys of is looked up in the columns and rows that hold
-// them. All else is in the document, of which the database reads the JSON. What a
+// What all resources have their Keys of is looked up in the columns and rows that
+// hold them: serves tells. All else is in the document, of which the database reads the JSON. What a
 // schema of before has left there with a value of another type counts as none, as
 // it does for scim.Match.
-func mappingOf(d sqlfilter.Dialect) *sqlfilter.Mapping {
+func mappingOf(d sqlfilter.Dialect, serves func(scim.Path) bool) *sqlfilter.Mapping {
 	doc := documents(jsonb{})
 	if d == sqlfilter.SQLite {
 		doc = json1{}
@@ -35,10 +35,10 @@ func mappingOf(d sqlfilter.Dialect) *sqlfilter.Mapping {
 				return c, false // the value that it is sorted by, SQL does not know
 			}
 			key := scim.Key{Path: p.String(), Unique: unique(p)}
-			if i := columnOf(key); i >= 0 && p.Indexed() {
+			if i := columnOf(key); i >= 0 && serves(p) {
 				return sqlfilter.Column{Expr: keyColumns[i].column, Kind: sqlfilter.Key, Indexed: true}, true
 			}
-			if c, ok = column(doc, p, doc.at(steps(p))); ok && p.Indexed() {
+			if c, ok = column(doc, p, doc.at(steps(p))); ok && serves(p) {
 				c.Equal = equal(d, p)
 			}
 			return c, ok
@@ -66,7 +66,7 @@ func mappingOf(d sqlfilter.Dialect) *sqlfilter.Mapping {
 					} else {
 						c, ok = column(doc, sub, doc.inElement(sub.Attribute().Name))
 					}
-					if ok && sub.Indexed() {
+					if ok && serves(sub) {
 						c.Equal = equal(d, sub)
 					}
 					return c, ok

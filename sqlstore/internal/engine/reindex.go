@@ -9,9 +9,30 @@ import (
 )
 
 // Reindex writes the Keys of all resources of a type anew, of all tenants, and
-// returns how many had others. Their versions stay what they are.
+// returns how many had others. Their versions stay what they are. From then on look-ups
+// go by these Keys, and by no others.
 func (s *Store) Reindex(ctx context.Context, t *scim.ResourceType) (changed int, err error) {
 	s = s.joined(ctx)
+	if changed, err = s.rewrite(ctx, t); err != nil {
+		return changed, err
+	}
+	err = s.write(ctx, func(ctx context.Context, tx Querier) error {
+		_, err := tx.Exec(ctx, s.sql.ForgetIndexes, t.Name())
+		for _, x := range indexesIn(t) {
+			if err == nil {
+				_, err = tx.Exec(ctx, s.sql.AddIndex, x.typ, x.path, x.form.String())
+			}
+		}
+		return err
+	})
+	if err == nil && s.tx == nil {
+		err = s.learn(ctx)
+	}
+	return changed, err
+}
+
+// rewrite writes the Keys.
+func (s *Store) rewrite(ctx context.Context, t *scim.ResourceType) (changed int, err error) {
 	const some = 500
 	typ := t.Name()
 	for last := (row{}); ; {

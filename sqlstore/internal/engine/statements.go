@@ -41,8 +41,12 @@ type statements struct {
 	Members, Groups        string // a page after $3 of at most $4
 	GroupsOfEach           string // the groups of each of the ids in $2, as JSON
 	IsMember, IsInGroup    string
-	Known                  string // whether the planner knows of $1 rows
-	Next                   string // a page of resources of the type $1 after the tenant $2 and the id $3 of at most $4
+	DeleteTenant           [3]string // the members, the keys and the resources of a tenant, $2 at most
+	Indexes                string    // all of scim_index
+	ForgetIndexes          string    // those of the type $1
+	AddIndex               string    // $1 a type, $2 a path, $3 a form
+	Known                  string    // whether the planner knows of $1 rows
+	Next                   string    // a page of resources of the type $1 after the tenant $2 and the id $3 of at most $4
 }
 
 const resourceColumns = "tenant_id, type, id, revision, created_ms, modified_ms, document, user_name, external_id, display_name, keys, display"
@@ -109,6 +113,12 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 		IsInGroup: "SELECT 1 FROM scim_member WHERE tenant_id = $1 AND member_id = $2 AND group_id = $3",
 	}
 	s.Next = "SELECT r.tenant_id, " + columns + " FROM scim_resource r WHERE r.type = $1 AND (r.tenant_id, r.type, r.id) > ($2, $1, $3) ORDER BY r.tenant_id, r.type, r.id LIMIT $4"
+	for i, table := range [3][2]string{{"scim_member", "group_id, member_id"}, {"scim_key", "type, path, value, id"}, {"scim_resource", "type, id"}} {
+		s.DeleteTenant[i] = "DELETE FROM " + table[0] + " WHERE tenant_id = $1 AND (" + table[1] + ") IN (SELECT " + table[1] + " FROM " + table[0] + " WHERE tenant_id = $1 LIMIT $2)"
+	}
+	s.Indexes = "SELECT type, path, form FROM scim_index"
+	s.ForgetIndexes = "DELETE FROM scim_index WHERE type = $1"
+	s.AddIndex = "INSERT INTO scim_index (type, path, form) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 	eachID := "(SELECT $1 AS tenant_id, value AS id FROM json_each($2)) r"
 	if d == sqlfilter.PostgreSQL {
 		eachID = "(SELECT $1::text AS tenant_id, jsonb_array_elements_text($2::text::jsonb) AS id OFFSET 0) r"
