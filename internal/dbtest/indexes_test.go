@@ -115,33 +115,49 @@ func TestIndexesAreNotUsedBeforeTheyAreWhole(t *testing.T) {
 		user            string // attributes, of which # is a number
 		finds, findsNot string
 	}{
-		{"of an extension", "what identity providers match by", asBefore, withNumbers,
-			employee("u#", "E#"), employeeNumber + ` eq "e7"`, employeeNumber + ` eq "E17"`},
-		{"of several values", "the keys are rows, and a filter in brackets uses them",
+		{
+			"of an extension", "what identity providers match by", asBefore, withNumbers,
+			employee("u#", "E#"), employeeNumber + ` eq "e7"`, employeeNumber + ` eq "E17"`,
+		},
+		{
+			"of several values", "the keys are rows, and a filter in brackets uses them",
 			asBefore, func(d *scim.TypeDefinition) { d.Indexed = append(d.Indexed, "phoneNumbers.value") },
 			`"userName":"u#","phoneNumbers":[{"value":"#"},{"value":"7#","type":"work"}]`,
-			`phoneNumbers[type eq "work" and value eq "77"]`, `phoneNumbers.value eq "17"`},
-		{"no longer caseExact", "the keys are rows with other values",
+			`phoneNumbers[type eq "work" and value eq "77"]`, `phoneNumbers.value eq "17"`,
+		},
+		{
+			"no longer caseExact", "the keys are rows with other values",
 			func(d *scim.TypeDefinition) {
 				d.Schema.Attribute("nickName").CaseExact = true
 				d.Indexed = append(d.Indexed, "nickName")
 			}, func(d *scim.TypeDefinition) { d.Indexed = append(d.Indexed, "nickName") },
-			`"userName":"u#","nickName":"Nick#"`, `nickName eq "NICK7"`, `nickName eq "NICK17"`},
-		{"caseExact", "the key in the column is another one",
+			`"userName":"u#","nickName":"Nick#"`, `nickName eq "NICK7"`, `nickName eq "NICK17"`,
+		},
+		{
+			"caseExact", "the key in the column is another one",
 			asBefore, func(d *scim.TypeDefinition) { d.Schema.Attribute("displayName").CaseExact = true },
-			`"userName":"u#","displayName":"Person #"`, `displayName eq "Person 7"`, `displayName eq "person 7"`},
-		{"unique", "the key moves from the column to a row",
+			`"userName":"u#","displayName":"Person #"`, `displayName eq "Person 7"`, `displayName eq "person 7"`,
+		},
+		{
+			"unique", "the key moves from the column to a row",
 			asBefore, func(d *scim.TypeDefinition) { d.Schema.Attribute("displayName").Uniqueness = scim.UniqueServer },
-			`"userName":"u#","displayName":"Person #"`, `displayName eq "PERSON 7"`, `displayName eq "person 17"`},
-		{"no longer unique", "the key moves from the row to the column",
+			`"userName":"u#","displayName":"Person #"`, `displayName eq "PERSON 7"`, `displayName eq "person 17"`,
+		},
+		{
+			"no longer unique", "the key moves from the row to the column",
 			func(d *scim.TypeDefinition) { d.Schema.Attribute("displayName").Uniqueness = scim.UniqueServer }, asBefore,
-			`"userName":"u#","displayName":"Person #"`, `displayName eq "PERSON 7"`, `displayName eq "person 17"`},
-		{"indexed again", "a definition leaves out what has been there from the start",
+			`"userName":"u#","displayName":"Person #"`, `displayName eq "PERSON 7"`, `displayName eq "person 17"`,
+		},
+		{
+			"indexed again", "a definition leaves out what has been there from the start",
 			func(d *scim.TypeDefinition) { d.Indexed = []string{"externalId"} }, asBefore,
-			`"userName":"u#","emails":[{"value":"u#@example.com"}]`, `emails.value eq "U7@example.com"`, `emails eq "u17@example.com"`},
-		{"a boolean", "no two users differ by it",
+			`"userName":"u#","emails":[{"value":"u#@example.com"}]`, `emails.value eq "U7@example.com"`, `emails eq "u17@example.com"`,
+		},
+		{
+			"a boolean", "no two users differ by it",
 			asBefore, func(d *scim.TypeDefinition) { d.Indexed = append(d.Indexed, "active") },
-			`"userName":"u#","active":true`, `userName eq "u7" and active eq true`, `active eq false`},
+			`"userName":"u#","active":true`, `userName eq "u7" and active eq true`, `active eq false`,
+		},
 	}
 	locations(t, func(t *testing.T, at location) {
 		for _, test := range tests {

@@ -23,10 +23,16 @@ func TestDocument(t *testing.T) {
 		{"everything", "no field is forgotten", inColumns, full},
 		{"one field", "no comma before it", tenant.Record{Cut: true}, tenant.Record{Cut: true}},
 		{"empty lists", "they are none", tenant.Record{Rules: []string{}, Changes: []tenant.Change{}, Body: []byte{}}, tenant.Record{}},
-		{"empty elements", "there is a comma between them", tenant.Record{Rules: []string{"", ""}, Changes: make([]tenant.Change, 2)},
-			tenant.Record{Rules: []string{"", ""}, Changes: make([]tenant.Change, 2)}},
-		{"escapes", "JSON has them so", tenant.Record{Detail: "\"\\/<>&\x00\x1f\x7f\n\u2028\U0001f600", Body: []byte("\x00\xff\"")},
-			tenant.Record{Detail: "\"\\/<>&\x00\x1f\x7f\n\u2028\U0001f600", Body: []byte("\x00\xff\"")}},
+		{
+			"empty elements", "there is a comma between them",
+			tenant.Record{Rules: []string{"", ""}, Changes: make([]tenant.Change, 2)},
+			tenant.Record{Rules: []string{"", ""}, Changes: make([]tenant.Change, 2)},
+		},
+		{
+			"escapes", "JSON has them so",
+			tenant.Record{Detail: "\"\\/<>&\x00\x1f\x7f\n\u2028\U0001f600", Body: []byte("\x00\xff\"")},
+			tenant.Record{Detail: "\"\\/<>&\x00\x1f\x7f\n\u2028\U0001f600", Body: []byte("\x00\xff\"")},
+		},
 		{"no text", "JSON has no bytes that are none", tenant.Record{Detail: "a\xffb", Rules: []string{"\xed"}}, tenant.Record{Detail: "a\uFFFDb", Rules: []string{"\uFFFD"}}},
 		{"negative numbers", "a clock may go back", tenant.Record{Duration: -1}, tenant.Record{Duration: -1}},
 	} {
