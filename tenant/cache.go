@@ -150,6 +150,17 @@ func (c *cache) brakes(ref Ref) bool {
 	return s == nil || s.brakes
 }
 
+// faulted notes that a request of a connection was refused for a reason that was none
+// of its own: when the next one is seen that is good is to be known exactly, as it may
+// come in the same minute.
+func (c *cache) faulted(ref Ref) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.states[ref]; s != nil {
+		s.faulted.Store(true)
+	}
+}
+
 // forget drops all that is known of a connection and its tokens.
 func (c *cache) forget(ref Ref) {
 	c.mu.Lock()

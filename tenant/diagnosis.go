@@ -23,6 +23,8 @@ type Cause struct {
 	Detail    string // what the client was told the last time
 	Taken     bool   // as in Record
 	Held      bool   // the brake held it
+	Paused    bool   // the connection was Paused
+	Address   string // as in Record
 	Count     int
 	First     time.Time
 	Last      time.Time
@@ -160,6 +162,8 @@ func Causes(records []Record, s Status) []Cause {
 		operation    scim.Operation
 		typ, message string
 		taken, held  bool
+		paused       bool
+		address      string
 	}
 	type refusals struct {
 		Cause
@@ -173,11 +177,11 @@ func Causes(records []Record, s Status) []Cause {
 		if r.Status < 400 {
 			continue
 		}
-		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken, r.Held}
+		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken, r.Held, r.Paused, r.Address}
 		c := found[k]
 		if c == nil {
 			c = &refusals{of: map[subject]time.Time{}}
-			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, Held: r.Held, First: r.At}
+			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, Held: r.Held, Paused: r.Paused, Address: r.Address, First: r.At}
 			found[k] = c
 		}
 		c.Count++
@@ -254,6 +258,10 @@ func what(operation scim.Operation, typ string) string {
 // Advice says what can be done about it, or nothing where the detail says all.
 func (c Cause) Advice() string {
 	switch {
+	case c.Paused:
+		return "The application has paused the connection; the identity provider comes again by itself."
+	case c.Address != "":
+		return fmt.Sprintf("The token came to the address of tenant %s: give the identity provider the Tenant URL that goes with it.", plain.Line(c.Address))
 	case c.Status == http.StatusUnauthorized:
 		return "Give the identity provider a token that is alive."
 	case c.Status == http.StatusNotFound && c.Operation == "":
@@ -311,6 +319,11 @@ func (r *Registry) Diagnose(ctx context.Context, ref Ref) (Diagnosis, error) {
 		return Diagnosis{}, ErrNotFound
 	}
 	d := Diagnosis{Connection: c, At: stamp(r.now()), Causes: Causes(records, c.Status)}
+	for i := range d.Causes {
+		if cause := &d.Causes[i]; cause.Paused {
+			cause.Over = !c.Paused
+		}
+	}
 	tokens, err := r.store.Tokens(ctx, ref)
 	if err != nil {
 		return Diagnosis{}, err
@@ -326,16 +339,23 @@ func (r *Registry) Diagnose(ctx context.Context, ref Ref) (Diagnosis, error) {
 	if len(records) > 0 {
 		d.Since = records[len(records)-1].At
 	}
-	d.judge(live, came, d.unused(tokens))
+	d.judge(live, came, d.unused(tokens, came))
 	return d, nil
 }
 
 // unused returns when a live token was issued that nothing has come with yet, though
-// those before it were refused; or zero.
-func (d *Diagnosis) unused(tokens []Token) time.Time {
+// those before it were refused, or came before it and can come no more; or zero.
+func (d *Diagnosis) unused(tokens []Token, came time.Time) time.Time {
 	isDead := func(c Cause) bool { return c.Status == http.StatusUnauthorized && !c.Over }
 	i := slices.IndexFunc(tokens, func(t Token) bool { return t.Live(d.At) }) // the newest
-	if i < 0 || !tokens[i].LastUsed.IsZero() || !slices.ContainsFunc(d.Causes, isDead) {
+	if i < 0 || !tokens[i].LastUsed.IsZero() {
+		return time.Time{}
+	}
+	used := func(t Token) bool { return t.Live(d.At) && !t.LastUsed.IsZero() }
+	if d.Connection.Federation.isZero() && !came.IsZero() && came.Before(tokens[i].Created) && !slices.ContainsFunc(tokens, used) {
+		return tokens[i].Created
+	}
+	if !slices.ContainsFunc(d.Causes, isDead) {
 		return time.Time{}
 	}
 	if slices.ContainsFunc(d.Causes, func(c Cause) bool { return isDead(c) && c.Last.After(tokens[i].Created) }) {
@@ -386,7 +406,7 @@ func (d *Diagnosis) judge(live bool, came, unused time.Time) {
 		d.Headline = fmt.Sprintf("What the brake held is approved until %s: the identity provider will try it again by itself.", inUTC(s.Approved))
 	default:
 		d.Well = true
-		d.Headline = fmt.Sprintf("All is well: the last request came at %s.", toMinute(came))
+		d.Headline = fmt.Sprintf("All is well: the last request came at %s.%s", toMinute(came), d.unknown(came))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -22,6 +23,8 @@ type state struct {
 	leave  func()
 
 	brakes bool // the connection has a Brake; of the cache, under its lock
+
+	faulted atomic.Bool // the last request was refused, for a reason that was none of its own
 }
 
 func newState(l Limits) *state {

@@ -34,6 +34,8 @@ type Record struct {
 
 	Status  int      `json:",omitzero"`
 	Held    bool     `json:",omitzero"` // the brake held it: ErrHeld
+	Paused  bool     `json:",omitzero"` // the connection was Paused
+	Address string   `json:",omitzero"` // the tenant whose address it came to, if that was not the connection's
 	Detail  string   `json:",omitzero"` // what the client was told
 	Taken   bool     `json:",omitzero"` // 409 uniqueness: another resource has a value of it
 	Rules   []string `json:",omitzero"` // as in scim.Report

@@ -185,10 +185,14 @@ func (p *pending) caught(failure string, do func() error, args ...any) (err erro
 	return err
 }
 
-// see notes that a token was used, once a minute.
+// see notes that a token was used: once a minute, and to the minute, but after a fault.
 func (p *pending) see(e *entry, now time.Time) {
-	now = now.UTC().Truncate(time.Minute)
-	if last := e.used.Load(); last >= now.Unix() || !e.used.CompareAndSwap(last, now.Unix()) {
+	minute := now.UTC().Truncate(time.Minute)
+	last := e.used.Load()
+	if e.state.faulted.Load() && e.state.faulted.CompareAndSwap(true, false) {
+		e.used.Store(minute.Unix())
+		now = stamp(now)
+	} else if now = minute; last >= now.Unix() || !e.used.CompareAndSwap(last, now.Unix()) {
 		return
 	}
 	key := cmp.Or(e.tokenID, "/"+e.found.ID)

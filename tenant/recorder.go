@@ -30,6 +30,9 @@ func (r *Registry) BeginRequest(ctx context.Context, _ *http.Request) (context.C
 		if of.ID == "" {
 			return
 		}
+		if isOfAll(v.Status, v.Operation) {
+			r.cache.faulted(of)
+		}
 		if isRecorded(v) && !(isCheap(v) && r.pending.isOneTooMany(of, v.Status)) {
 			r.pending.add(ctx, r.note(v, began))
 		}
@@ -93,7 +96,7 @@ func (n *noted) size() int { return n.Record.size() + len(n.path) + len(n.query)
 
 // size is about how many bytes it takes.
 func (r *Record) size() int {
-	size := 512 + len(r.Source) + len(r.Method) + len(r.Path) + len(r.Type) + len(r.ResourceID) + len(r.Name) + len(r.Detail) +
+	size := 512 + len(r.Source) + len(r.Address) + len(r.Method) + len(r.Path) + len(r.Type) + len(r.ResourceID) + len(r.Name) + len(r.Detail) +
 		len(r.ContentType) + len(r.UserAgent) + len(r.IfMatch) + len(r.IfNoneMatch) + len(r.Body)*4/3 // base64 in JSON
 	for _, rule := range r.Rules {
 		size += 16 + len(rule)
@@ -135,7 +138,7 @@ func (r *Registry) note(v *scim.Report, began time.Time) *noted {
 		ID: id, At: at, Duration: took,
 		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: cut(r.options.Source(q), mostLine),
 		Method: cut(q.Method, mostLine), Operation: v.Operation, Type: v.Type, ResourceID: cut(v.ID, mostLine),
-		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness), Held: errors.Is(v.Err, ErrHeld),
+		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness), Held: errors.Is(v.Err, ErrHeld), Paused: errors.Is(v.Err, errPaused),
 		Status: v.Status, Rules: slices.Clone(v.Rules[:min(len(v.Rules), mostNames)]), Masked: !n.keep,
 		ContentType: header("Content-Type"), UserAgent: header("User-Agent"), IfMatch: header("If-Match"), IfNoneMatch: header("If-None-Match"),
 	}
@@ -146,6 +149,9 @@ func (r *Registry) note(v *scim.Report, began time.Time) *noted {
 		n.Detail = detail + "…"
 	default: // it might end within a value, which would not be found
 		n.Detail = "…"
+	}
+	if v.Tenant != "" && v.Tenant != v.Principal.Tenant {
+		n.Address = cut(v.Tenant, mostLine)
 	}
 	for _, c := range v.Changes {
 		n.Changes = append(n.Changes, Change{
@@ -234,7 +240,7 @@ func (n *noted) record(m *masker) Record {
 	rec := n.Record
 	rec.Method, rec.ContentType, rec.UserAgent = m.method(rec.Method), m.contentType(rec.ContentType), m.userAgent(rec.UserAgent)
 	rec.IfMatch, rec.IfNoneMatch = m.versions(rec.IfMatch), m.versions(rec.IfNoneMatch)
-	for _, header := range []*string{&rec.ContentType, &rec.UserAgent, &rec.IfMatch, &rec.IfNoneMatch, &rec.Source, &rec.Method} {
+	for _, header := range []*string{&rec.ContentType, &rec.UserAgent, &rec.IfMatch, &rec.IfNoneMatch, &rec.Source, &rec.Method, &rec.Address} {
 		*header = m.line(*header)
 	}
 	rec.Path = m.line(m.path(n.path, n.query))

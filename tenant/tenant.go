@@ -94,7 +94,7 @@ func (c *Connection) Ref() Ref { return Ref{c.Tenant, c.ID} }
 
 // Status is what became of a connection.
 type Status struct {
-	LastSeen    time.Time // of the last request with one of its tokens, to the minute
+	LastSeen    time.Time // of the last request with one of its tokens, to the minute; exactly, if it was the first after one that was refused
 	LastError   string    // what the last request that was refused was told
 	LastErrorAt time.Time
 	LastUnknown time.Time // of the last request to the tenant's address whose token was none of its connections', or of an access token for the connection without its credentials; to the minute

@@ -32,6 +32,8 @@ func appendDocument(dst []byte, r *tenant.Record) []byte {
 	o.text("Name", r.Name)
 	o.number("Status", int64(r.Status))
 	o.truth("Held", r.Held)
+	o.truth("Paused", r.Paused)
+	o.text("Address", r.Address)
 	o.text("Detail", r.Detail)
 	o.truth("Taken", r.Taken)
 	o.texts("Rules", r.Rules)
