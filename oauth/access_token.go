@@ -201,12 +201,28 @@ func (s *Server) ValidateToken(ctx context.Context, token string) (scim.Principa
 	}
 	p, err := s.options.Principals.Principal(ctx, g.client)
 	if r, ok := s.options.Principals.(Revoker); ok && err == nil {
-		var ended int
-		if ended, err = r.Revocations(ctx, g.client, false); err == nil && g.revocations < ended {
-			err = refused("what it was issued for has been revoked since")
-		}
+		err = s.stands(ctx, r, token, g)
 	}
 	return p, err // with an error, whose it was
+}
+
+// stands reports whether nothing was revoked since a token was issued. A token that
+// counts more than is known is of a moment ago, or of a state that was lost when a
+// backup was restored: the Revoker tells it anew. That is asked once: a token that is
+// void stays so, even when the count of a restored backup comes to that of the token.
+func (s *Server) stands(ctx context.Context, r Revoker, token string, g grant) error {
+	if !g.void {
+		ended, err := r.Revocations(ctx, g.client, false)
+		if err == nil && g.revocations > ended {
+			ended, err = r.Revocations(ctx, g.client, true)
+		}
+		if err != nil || g.revocations == ended {
+			return err
+		}
+		g.void = true
+		s.grants.put(token, g, s.options.Now())
+	}
+	return refused("what it was issued for has been revoked since, or a backup was restored")
 }
 
 // readToken reads a token of the Server's that is valid now.
@@ -235,7 +251,7 @@ func (s *Server) readToken(token string) (grant, error) {
 	case said.IssuedAt.Time().After(now.Add(skew)):
 		return grant{}, refused("it was issued at a time that is yet to come")
 	}
-	g := grant{said.Subject, said.number(claimRevoked), said.IssuedAt.Time(), said.Expiry.Time()}
+	g := grant{client: said.Subject, revocations: said.number(claimRevoked), issued: said.IssuedAt.Time(), expires: said.Expiry.Time()}
 	s.grants.put(token, g, now)
 	return g, nil
 }

@@ -88,37 +88,67 @@ func TestPrincipalIsThePresentOne(t *testing.T) {
 	}
 }
 
-// revoking is a Revoker.
+// revoking is a Revoker that knows late what it is told.
 type revoking struct {
 	*clients
-	n   int
-	err error
+	n, late int
+	read    int // how often it was asked anew
+	err     error
 }
 
-func (r *revoking) Revocations(context.Context, string, bool) (int, error) { return r.n, r.err }
+func (r *revoking) Revocations(_ context.Context, _ string, fresh bool) (int, error) {
+	if fresh {
+		r.read++
+		r.late = r.n
+	}
+	return r.late, r.err
+}
 
 func TestRevoker(t *testing.T) {
+	for _, tt := range []struct {
+		name, reason string
+		n, late      int
+		want         bool
+		reads        int
+	}{
+		{"as often as then", "nothing has changed", 3, 3, true, 0},
+		{"known late", "the token is of a moment ago", 3, 2, true, 1},
+		{"once more", "it is void", 4, 4, false, 0},
+		{"once more, known late", "it is accepted for a moment", 4, 3, true, 0},
+		{"often", "it is void", 400, 400, false, 0},
+		{"less often", "a backup was restored, and nobody knows what it was issued for", 2, 2, false, 1},
+		{"more often than then, and known very late", "it was void before that was known", 4, 2, false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := &revoking{n: 3}
+			w := newWorld(t, func(o *oauth.Options) { r.clients = o.Principals.(*clients); o.Principals = r })
+			token := w.get(t)
+			r.n, r.late, r.read = tt.n, tt.late, 0
+			for range 10 {
+				if got := w.opens(t, token); got != tt.want {
+					t.Fatalf("got %v, want %v: %s", got, tt.want, tt.reason)
+				}
+			}
+			if r.read != tt.reads {
+				t.Errorf("asked anew %d times, want %d", r.read, tt.reads)
+			}
+			if r.late = 3; w.opens(t, token) != tt.want {
+				t.Errorf("after the count came to that of the token: got %v, want %v", !tt.want, tt.want)
+			}
+		})
+	}
+}
+
+func TestRevokerFails(t *testing.T) {
 	r := &revoking{n: 3}
 	w := newWorld(t, func(o *oauth.Options) { r.clients = o.Principals.(*clients); o.Principals = r })
 	token := w.get(t)
-	for _, tt := range []struct {
-		name string
-		n    int
-		want bool
-	}{
-		{"as often as then", 3, true},
-		{"less often, as one knows who is late", 2, true},
-		{"once more", 4, false},
-		{"often", 400, false},
-	} {
-		r.n = tt.n
-		if got := w.opens(t, token); got != tt.want {
-			t.Errorf("revoked %s: got %v, want %v", tt.name, got, tt.want)
-		}
-	}
 	r.err = errors.New("database")
 	if _, err := w.ValidateToken(t.Context(), token); !errors.Is(err, r.err) {
 		t.Errorf("got %v, want the error", err)
+	}
+	if r.err = nil; !w.opens(t, token) {
+		t.Error("what could not be told is remembered as void")
 	}
 }
 

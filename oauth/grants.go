@@ -11,11 +11,12 @@ type grant struct {
 	client          string
 	revocations     int
 	issued, expires time.Time
+	void            bool // before it expires: see Server.stands
 }
 
 // grants are tokens that were read lately, by their sums: a client comes with the
 // same one for an hour, and reading it takes much longer than looking here. Only
-// valid tokens are here, so nobody fills it from outside.
+// tokens of the Server's are here, so nobody fills it from outside.
 type grants struct {
 	mu    sync.RWMutex
 	known map[[sha256.Size]byte]grant

@@ -33,8 +33,10 @@ type Revoker interface {
 	Principals
 
 	// Revocations returns how often what a client has was ended at once: access tokens
-	// that were issued when it was less are void. If fresh is set nothing is left out
-	// that another process has ended by now; otherwise it may be some seconds late.
+	// that were issued when it was less are void, and so are those of when it was more,
+	// as that was before a backup was restored. If fresh is set nothing is left out that
+	// another process has ended by now; otherwise it may be some seconds late, and is
+	// asked again with fresh if a token comes that says more.
 	Revocations(ctx context.Context, clientID string, fresh bool) (int, error)
 }
 
@@ -44,7 +46,8 @@ type Revoker interface {
 type FreshAuthenticator interface {
 	scim.Authenticator
 
-	// AuthenticateFresh is Authenticate with nothing that was kept from before.
+	// AuthenticateFresh is Authenticate with nothing that was kept from before, and only
+	// of tokens that may buy one that outlives them.
 	AuthenticateFresh(r *http.Request, token string) (p scim.Principal, done func(), err error)
 }
 
@@ -88,8 +91,9 @@ type Options struct {
 	// Principal's Subject is the client's id. A client may have several. The
 	// Server's own access tokens are none, even if Secrets knows them. Of a
 	// scim.Authenticator Authenticate is asked, so that it may bound failed
-	// attempts, and of a FreshAuthenticator AuthenticateFresh. Nil: no client has a
-	// secret.
+	// attempts, and of a FreshAuthenticator AuthenticateFresh. What ends by itself soon,
+	// as the tokens of EntraTokens, it must not know: an access token would outlive it.
+	// Nil: no client has a secret.
 	Secrets scim.TokenValidator
 
 	// Trust says whose assertions a client may come with, which is for one that is

@@ -220,3 +220,92 @@ func TestFirstUseOfARegistry(t *testing.T) {
 		t.Errorf("after a thousand: got %v, want ErrTooManyRequests", err)
 	}
 }
+
+// TestRestoredBackup: an access token of a state that was lost is not believed, at the
+// cost of one read however often it comes; nor is it later, when as much was revoked as
+// then.
+func TestRestoredBackup(t *testing.T) {
+	now := func() time.Time { return start }
+	before := newProcess(t, new(tenant.Memory), now)
+	c, secret := before.add("contoso")
+	backup := before.connection(c.Ref())
+	rotate := func(x *process) string {
+		t.Helper()
+		next, _, err := x.registry.Rotate(t.Context(), c.Ref(), 0, tenant.TokenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+	for range 2 {
+		secret = rotate(before)
+	}
+	lost := before.exchange(c.ID, secret).AccessToken
+	if got := before.get("contoso", lost).Code; got != 200 {
+		t.Fatalf("before: got %d, want 200", got)
+	}
+
+	store := &finds{Memory: new(tenant.Memory)}
+	if err := store.Add(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	after := newProcess(t, store, now)
+	if _, _, err := after.registry.Issue(t.Context(), c.Ref(), tenant.TokenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if got := after.get("contoso", lost).Code; got != 401 {
+			t.Errorf("restored: got %d, want 401", got)
+		}
+	}
+	if store.n > 2 {
+		t.Errorf("%d reads, want two at most: of the connection, and of what was revoked", store.n)
+	}
+	for i := range 2 {
+		next := rotate(after)
+		if got := after.get("contoso", lost).Code; got != 401 {
+			t.Errorf("restored, and revoked %d times: got %d, want 401", i+1, got)
+		}
+		if got := after.get("contoso", after.exchange(c.ID, next).AccessToken).Code; got != 200 {
+			t.Errorf("an access token of now: got %d, want 200", got)
+		}
+	}
+}
+
+// TestOtherTokensBuyNothing: what ends by itself, as Entra's own tokens, does not buy
+// what outlives it.
+func TestOtherTokensBuyNothing(t *testing.T) {
+	x := newProcess(t, new(tenant.Memory), func() time.Time { return start })
+	c, _ := x.add("contoso")
+	if got := x.get("contoso", "other-"+c.ID).Code; got != 200 {
+		t.Fatalf("at the SCIM endpoint: got %d, want 200", got)
+	}
+	if a := x.exchange(c.ID, "other-"+c.ID); a.status != 401 || a.Error != "invalid_client" {
+		t.Errorf("as a secret: got %d %s, want 401", a.status, a.body)
+	}
+}
+
+// TestGuessesOfSecrets: who guesses is told to wait, and the right secret is accepted
+// from there.
+func TestGuessesOfSecrets(t *testing.T) {
+	x := newProcess(t, new(tenant.Memory), func() time.Time { return start })
+	c, secret := x.add("contoso")
+	if a := x.exchange(c.ID, secret); a.status != 200 {
+		t.Fatalf("got %d %s, want 200", a.status, a.body)
+	}
+	codes := map[int]int{}
+	var last answer
+	for range 200 {
+		last = x.exchange(c.ID, secret[:len(secret)-1])
+		codes[last.status]++
+	}
+	if codes[401] == 0 || codes[429] == 0 || len(codes) != 2 {
+		t.Errorf("got %v, want 401 and then 429", codes)
+	}
+	if wait := last.header.Get("Retry-After"); last.status != 429 || wait == "" || last.Error != "temporarily_unavailable" {
+		t.Errorf("got %d with Retry-After %q: %s", last.status, wait, last.body)
+	}
+	if a := x.exchange(c.ID, secret); a.status != 200 {
+		t.Errorf("the right one, from there: got %d %s, want 200", a.status, a.body)
+	}
+}

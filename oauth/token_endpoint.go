@@ -57,20 +57,24 @@ func failureOf(err error) *failure {
 		return f
 	}
 	f = &failure{status: http.StatusInternalServerError, code: "server_error", description: "the cause is in the server's log", cause: err}
+	kind := err // the kind of an Error comes before those of its cause
 	var says *scim.Error
 	if errors.As(err, &says) {
 		f.retryAfter = says.RetryAfter
+		if says.Kind != nil {
+			kind = says.Kind
+		}
 	}
 	switch {
-	case errors.Is(err, scim.ErrUnauthorized):
+	case errors.Is(kind, scim.ErrUnauthorized):
 		f = invalidClient(err)
-		if says != nil && says.Kind == scim.ErrUnauthorized && says.Detail != "" { // for whoever had a right one
+		if says != nil && says.Detail != "" { // for whoever had a right one
 			f.description = says.Detail
 		}
-	case errors.Is(err, scim.ErrTooManyRequests):
+	case errors.Is(kind, scim.ErrTooManyRequests):
 		f.status, f.code, f.description = http.StatusTooManyRequests, "temporarily_unavailable", "too many requests"
 		f.retryAfter = max(f.retryAfter, time.Second)
-	case errors.Is(err, scim.ErrUnavailable):
+	case errors.Is(kind, scim.ErrUnavailable):
 		f.status, f.code, f.description = http.StatusServiceUnavailable, "temporarily_unavailable", "try again later"
 		f.retryAfter = max(f.retryAfter, time.Second)
 	}
@@ -137,7 +141,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) (clientID, t
 	}
 	of, err := s.authenticate(r, given)
 	if err != nil {
-		if s.options.Refused != nil && of.id != "" && errors.Is(err, scim.ErrUnauthorized) {
+		if s.options.Refused != nil && of.id != "" && failureOf(err).status == http.StatusUnauthorized {
 			s.options.Refused(of.id)
 		}
 		return of.id, "", err

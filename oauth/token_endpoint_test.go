@@ -204,15 +204,20 @@ func TestErrorsOfTheApplication(t *testing.T) {
 		{"it cannot tell", "its text is for the log", errors.New("inner"), 500, "server_error", "the cause is in the server's log", ""},
 		{"it says why", "whoever holds a token that was alive learns more", says, 401, "invalid_client", "provisioning is 'off'??", ""},
 		{"limited", "R-377", &scim.Error{Kind: scim.ErrTooManyRequests, RetryAfter: 1500 * time.Millisecond}, 429, "temporarily_unavailable", "too many requests", "2"},
+		{"limited, as it was wrong", "the kind counts, and not its cause", &scim.Error{Kind: scim.ErrTooManyRequests, RetryAfter: time.Minute, Err: scim.ErrUnauthorized}, 429, "temporarily_unavailable", "too many requests", "60"},
 		{"bare limit", "429 comes with Retry-After", scim.ErrTooManyRequests, 429, "temporarily_unavailable", "too many requests", "1"},
 		{"down", "it is worth another try", &scim.Error{Kind: scim.ErrUnavailable, Detail: "inner", RetryAfter: time.Minute}, 503, "temporarily_unavailable", "try again later", "60"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t)
+			var refused []string
+			w := newWorld(t, func(o *oauth.Options) { o.Refused = func(clientID string) { refused = append(refused, clientID) } })
 			w.clients.err = tt.err
 			a := w.send(post(form("client_id", client, "client_secret", secret)))
 			if a.status != tt.status || a.Error != tt.code || a.Description != tt.description || a.header.Get("Retry-After") != tt.retryAfter {
 				t.Errorf("got %d %s, Retry-After %q; want %d %s %q %q: %s", a.status, a.body, a.header.Get("Retry-After"), tt.status, tt.code, tt.description, tt.retryAfter, tt.reason)
+			}
+			if told := len(refused) == 1; told != (tt.status == 401) {
+				t.Errorf("%d: refused is told of %q", tt.status, refused)
 			}
 			if strings.Contains(a.body, "inner") {
 				t.Errorf("the client is told of the inside: %s", a.body)

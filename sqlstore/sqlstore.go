@@ -189,10 +189,16 @@ func (s *Store) DeleteTenant(ctx context.Context, tenant string) (deleted int, e
 // Until it is done, look-ups by what is newly indexed are answered from the documents:
 // rightly, and as slowly as any that no index answers (see scim.Options.MaxScan); only
 // what must be unique now may still come twice. Afterwards they go by the Keys, in other
-// processes within ten seconds. What a process that still has the definition of before
-// writes then has no such Keys, and is not found by them. So: replace all processes, then
-// Reindex; to go back, Reindex again with the definition that they have then. A new
-// database needs it too, where it takes no time.
+// processes within seconds. Where the definition of before had Keys that this one has
+// not, nobody goes by those any more, for which it waits four seconds. If it fails it has
+// made nothing wrong: run it again, or with the definition of before. Run one at a time:
+// if another one of the type begins, the first reports an error.
+//
+// What a process that has another definition writes afterwards has the Keys of that, and
+// is not found by others. So: replace all processes, then Reindex; to go back, Reindex
+// again with the definition that they have then. Where the first definition that a
+// database sees of a default type has other Keys than that, Reindex with it at once; of a
+// type of one's own too, where it takes no time.
 //
 // If a value that must be unique now is there twice, it reports scim.ErrUniqueness
 // in an error that names both resources. What came before them has its Keys.

@@ -34,7 +34,8 @@ type logCommand struct {
 func (*logCommand) Help() string {
 	return `Of each request that changed something or was refused it shows when it came, whose it
 was, what it asked for, the answer, and its id for usher replay. The values of users
-and groups are not in it, unless usher tenant set -keep-values said so.
+and groups are not in it, unless usher tenant set -keep-values said so. What a process
+that serves has just answered comes a second later.
 
 Examples:
 

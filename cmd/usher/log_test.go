@@ -175,30 +175,3 @@ func TestTable(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
-
-// A state tells what an operator is to look at first.
-func TestStateOf(t *testing.T) {
-	now := time.Now()
-	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	for _, tt := range []struct {
-		name   string
-		status tenant.Status
-		want   string
-	}{
-		{"new", tenant.Status{}, "new"},
-		{"well", tenant.Status{LastSeen: ago(time.Minute)}, "ok"},
-		{"refused", tenant.Status{LastSeen: ago(time.Minute), LastErrorAt: ago(time.Minute), LastError: "taken"}, "error: taken"},
-		{"refused long ago", tenant.Status{LastSeen: ago(time.Minute), LastErrorAt: ago(2 * time.Hour), LastError: "taken"}, "ok"},
-		{"a wrong token was pasted", tenant.Status{LastUnknown: ago(time.Minute)}, "wrong token at " + day(ago(time.Minute))},
-		{"in place of a good one", tenant.Status{LastSeen: ago(4 * time.Hour), LastUnknown: ago(time.Minute)}, "wrong token at " + day(ago(time.Minute))},
-		{"of one that was dead", tenant.Status{LastSeen: ago(4 * time.Hour), LastErrorAt: ago(time.Hour), LastError: "expired", LastUnknown: ago(time.Minute)}, "wrong token at " + day(ago(time.Minute))},
-		{"a stranger's, beside a good one", tenant.Status{LastSeen: ago(40 * time.Minute), LastUnknown: ago(time.Minute)}, "ok"},
-		{"before the good one", tenant.Status{LastSeen: ago(4 * time.Hour), LastUnknown: ago(5 * time.Hour)}, "ok"},
-		{"before the dead one", tenant.Status{LastErrorAt: ago(time.Minute), LastError: "expired", LastUnknown: ago(time.Hour)}, "error: expired"},
-		{"held", tenant.Status{Held: ago(time.Minute), HeldReason: "too many", LastUnknown: ago(time.Minute)}, "held: too many"},
-	} {
-		if got := stateOf(tenant.Connection{Status: tt.status}); got != tt.want {
-			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
-		}
-	}
-}

@@ -204,6 +204,31 @@ func nameOf(config *pgx.ConnConfig) string {
 	return "postgres://" + strings.Join(hosts, ",") + "/" + cmp.Or(config.Database, config.User)
 }
 
+// withoutPassword is a value of -db to be printed: the URL of PostgreSQL has its user and
+// parameters still, as others need them too.
+func withoutPassword(db string) string {
+	scheme, rest, isURL := strings.Cut(db, "://")
+	if !isURL {
+		return db
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	authority, rest := rest[:end], rest[end:]
+	if at := strings.LastIndex(authority, "@"); at >= 0 {
+		user, _, _ := strings.Cut(authority[:at], ":")
+		authority = user + authority[at:]
+	}
+	path, query, _ := strings.Cut(rest, "?")
+	kept := slices.DeleteFunc(strings.Split(query, "&"), func(parameter string) bool {
+		name, _, _ := strings.Cut(parameter, "=")
+		name, err := url.QueryUnescape(name)
+		return err != nil || name == "" || strings.EqualFold(name, "password") || strings.EqualFold(name, "sslpassword")
+	})
+	return strings.TrimSuffix(scheme+"://"+authority+path+"?"+strings.Join(kept, "&"), "?")
+}
+
 // fileDSN returns the DSN of an SQLite file. Only its owner may read a file that
 // it makes, since it has personal data in it, and SQLite makes those beside it
 // alike.

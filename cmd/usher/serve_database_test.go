@@ -37,6 +37,27 @@ func TestDatabaseNames(t *testing.T) {
 	}
 }
 
+// What is printed to be entered again has all but the password.
+func TestWithoutPassword(t *testing.T) {
+	for _, test := range []struct{ name, db, want string }{
+		{"a file", "var/usher.db", "var/usher.db"},
+		{"no password", "postgres://scim@db.example.com/scim", "postgres://scim@db.example.com/scim"},
+		{"one", "postgres://scim:hunter2@db.example.com:6432/scim?sslmode=verify-full", "postgres://scim@db.example.com:6432/scim?sslmode=verify-full"},
+		{"with an @ in it", "postgres://scim:hunter2@hunter2@db/scim", "postgres://scim@db/scim"},
+		{"for several hosts", "postgresql://scim:hunter2@one:5432,two:5433/scim", "postgresql://scim@one:5432,two:5433/scim"},
+		{"no user", "postgres://:hunter2@[::1]/scim", "postgres://@[::1]/scim"},
+		{"no path", "postgres://scim:hunter2@db?sslmode=disable", "postgres://scim@db?sslmode=disable"},
+		{"as a parameter", "postgres:///scim?user=scim&password=hunter2&host=/run/x@y", "postgres:///scim?user=scim&host=/run/x@y"},
+		{"as the only one", "postgres://db/scim?password=hunter2", "postgres://db/scim"},
+		{"of the key", "postgres://db/scim?sslkey=k.pem&sslpassword=hunter2", "postgres://db/scim?sslkey=k.pem"},
+		{"percent-encoded", "postgres://db/scim?pass%77ord=hunter2&jit=on", "postgres://db/scim?jit=on"},
+	} {
+		if got := withoutPassword(test.db); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
 func TestPoolConfig(t *testing.T) {
 	t.Setenv("PGOPTIONS", "")
 	for _, test := range []struct {

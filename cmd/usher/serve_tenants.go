@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/usherkit/scim"
@@ -146,6 +147,8 @@ func addressIn(text string) (netip.Addr, bool) {
 	return a, err == nil
 }
 
+// welcomeTenants says how connections are made here: in the same database, which is not
+// named if the environment names it.
 func (c *serveCommand) welcomeTenants(out io.Writer, name, base, issuer string) {
 	root := cmp.Or(strings.TrimRight(c.Public, "/"), base)
 	fmt.Fprintf(out, "SCIM 2.0 from %s, for all tenants\n\n  Tenant URL     %s\n", name, tenantURL(root, "TENANT"))
@@ -155,13 +158,27 @@ func (c *serveCommand) welcomeTenants(out io.Writer, name, base, issuer string) 
 		fmt.Fprintf(out, "  Token Endpoint %s\n", issuer+tokenPath)
 	}
 	if c.Issuer != "" {
-		also += " -issuer " + c.Issuer
+		also += " -issuer " + shellWord(c.Issuer)
+	}
+	if c.DB != os.Getenv("USHER_DB") {
+		also += " -db " + shellWord(withoutPassword(c.DB))
 	}
 	fmt.Fprintf(out, `
 Make a connection and its token for each customer:
 
-  usher tenant add contoso -provider entra -public %s%s -db %s
+  usher tenant add contoso -provider entra -public %s%s
 
 Press Ctrl-C to stop.
-`, root, also, name)
+`, shellWord(root), also)
+}
+
+// shellWord is text as one word of a command, whatever is in it.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:@%+,=", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -88,8 +88,11 @@ func ending(ctx context.Context, r *tenant.Registry, of, end string) (found []te
 	return found, among, nil
 }
 
-func noTenant(name string) error {
-	return fmt.Errorf("no tenant %q has a connection; usher tenant list shows all", name)
+// A noTenant is the name of a tenant that has no connection.
+type noTenant string
+
+func (n noTenant) Error() string {
+	return fmt.Sprintf("no tenant %q has a connection; usher tenant list shows all", string(n))
 }
 
 // settingsFlags are the settings of a connection. What is not given stays.
@@ -107,11 +110,11 @@ type settingsFlags struct {
 	HoldUsers   *int           `placeholder:"N" help:"Hold deactivations and deletions beyond this number within an hour, until somebody approves. 0: never."`
 	HoldPercent *int           `placeholder:"P" help:"The same in percent of all users."`
 	HoldMembers *int           `placeholder:"N" help:"Hold removals of members beyond this number from one group within an hour."`
+	HoldWindow  *time.Duration `placeholder:"1h" help:"For -hold-users, -hold-percent and -hold-members: another time than an hour."`
 	Directory   *string        `placeholder:"ID" help:"For -oauth, Entra's workload identity federation: the directory (tenant) ID …"`
 	Audience    *string        `placeholder:"api://…" help:"… the audience …"`
 	Subject     *string        `placeholder:"ID" help:"… and the subject, as Entra's page Connectivity shows them."`
 	KeysURL     *string        `name:"keys-url" placeholder:"URL" help:"For -oauth, in place of these: the key set of a client that signs its assertions itself."`
-	HoldWindow  *time.Duration `placeholder:"1h" help:"Another time than an hour."`
 }
 
 func (f *settingsFlags) apply(c *tenant.Connection) {
@@ -237,57 +240,6 @@ func printMade(out io.Writer, made tenant.Connection, base, issuer, secret strin
 	fmt.Fprintln(out, "The secret is shown this once. Where there is no OAuth it is the Secret Token.")
 }
 
-type tenantListCommand struct {
-	registryFlags
-	Tenant string `arg:"" optional:"" help:"Only those of this tenant."`
-	JSON   bool   `name:"json" help:"Print them as JSON, one on each line."`
-}
-
-// Run is called by kong.
-func (c *tenantListCommand) Run(console *console) error {
-	return c.with(console, func(r *tenant.Registry) error { return c.show(console, r) })
-}
-
-// show prints connections as they are read.
-func (c *tenantListCommand) show(console *console, r *tenant.Registry) error {
-	table := newTable(console.out, c.JSON, "TENANT", "ID", "NAME", "PROVIDER", "SEEN", "STATE")
-	for found, err := range connections(console.ctx, r, c.Tenant) {
-		if err != nil {
-			return err
-		}
-		if err := table.row(found, found.Tenant, found.ID, found.Name, found.Provider, day(found.Status.LastSeen), stateOf(found)); err != nil {
-			return err
-		}
-	}
-	return table.flush()
-}
-
-// stateOf says in a few words how a connection is.
-func stateOf(c tenant.Connection) string {
-	s := &c.Status
-	switch {
-	case !s.Held.IsZero():
-		return "held: " + s.HeldReason
-	case s.Approved.After(time.Now()):
-		return "approved until " + day(s.Approved)
-	case hasWrongToken(s):
-		return "wrong token at " + day(s.LastUnknown)
-	case s.LastErrorAt.After(s.LastSeen.Add(-time.Hour)) && !s.LastErrorAt.IsZero():
-		return "error: " + s.LastError
-	case s.LastSeen.IsZero():
-		return "new"
-	}
-	return "ok"
-}
-
-// hasWrongToken reports whether somebody came last with a token that is nobody's, while
-// the provider, whose cycles are an hour apart at most, does not: a stranger may come
-// beside one that does.
-func hasWrongToken(s *tenant.Status) bool {
-	const silent = 3 * time.Hour
-	return time.Since(s.LastSeen) > silent && s.LastUnknown.After(s.LastSeen) && s.LastUnknown.After(s.LastErrorAt)
-}
-
 type tenantSetCommand struct {
 	oneConnection
 	settingsFlags
@@ -338,13 +290,16 @@ func (c *tenantApproveCommand) Run(console *console) error {
 
 type tenantRemoveCommand struct {
 	oneConnection
-	Resources bool `help:"Delete all users and groups of the tenant too, whose last connection it must be."`
+	Resources bool `help:"Delete all users and groups of the tenant too, whose last connection it must be; or which has none any more."`
 }
 
 // Run is called by kong.
 func (c *tenantRemoveCommand) Run(console *console) error {
 	return c.withStore(console, false, func(r *tenant.Registry, store durable) error {
 		found, err := c.find(console.ctx, r)
+		if gone := noTenant(""); c.Resources && errors.As(err, &gone) && string(gone) == c.Connection {
+			return removeRest(console, store, gone)
+		}
 		if err != nil {
 			return err
 		}
@@ -364,11 +319,36 @@ func (c *tenantRemoveCommand) Run(console *console) error {
 		if !c.Resources {
 			return nil
 		}
-		n, err := store.DeleteTenant(console.ctx, found.Tenant)
-		if err != nil {
-			return fmt.Errorf("%d resources of tenant %s are deleted, and not all: %w", n, found.Tenant, err)
+		select { // until no process takes its tokens any more
+		case <-time.After(longestKnown):
+		case <-console.ctx.Done():
+			return console.ctx.Err()
 		}
-		_, err = fmt.Fprintf(console.out, "deleted %d resources\n", n)
+		_, err = removeResources(console, store, found.Tenant)
 		return err
 	})
+}
+
+// longestKnown is how long a process that serves may go by what it knows of a token, and
+// a moment for what it is answering.
+const longestKnown = 6 * time.Second
+
+// removeRest deletes the users and groups of a tenant whose connections are gone. One
+// that has none of either may be misspelt.
+func removeRest(console *console, store durable, of noTenant) error {
+	n, err := removeResources(console, store, string(of))
+	if err == nil && n == 0 {
+		return fmt.Errorf("%w; nor has it users or groups", of)
+	}
+	return err
+}
+
+// removeResources deletes the users and groups of a tenant, and says how many.
+func removeResources(console *console, store durable, of string) (int, error) {
+	n, err := store.DeleteTenant(console.ctx, of)
+	if err != nil {
+		return n, fmt.Errorf("%d resources of tenant %s are deleted, and not all: %w", n, of, err)
+	}
+	_, err = fmt.Fprintf(console.out, "deleted %d resources\n", n)
+	return n, err
 }

@@ -2,12 +2,14 @@ package dbtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,6 +262,69 @@ func TestIndexesOfANewDatabase(t *testing.T) {
 		}
 		if got := at.indexes(t); got != before {
 			t.Errorf("after Reindex with the definition of before there are\n%s\nwant\n%s", got, before)
+		}
+	})
+}
+
+// A Reindex that ends half-way leaves no index that is not whole.
+func TestReindexFails(t *testing.T) {
+	locations(t, func(t *testing.T, at location) {
+		t.Parallel()
+		old := at.process(t, usersWith(t, asBefore))
+		for i := range 12 {
+			old.creates(t, fmt.Sprintf(`"userName":"u%d","displayName":"Person %d"`, i, i/11*3+i%11)) // two are called alike
+		}
+		filter := `displayName eq "PERSON 7"`
+		now := at.process(t, usersWith(t, func(d *scim.TypeDefinition) { d.Schema.Attribute("displayName").Uniqueness = scim.UniqueServer }))
+		if _, err := now.Reindex(t.Context(), now.users); !errors.Is(err, scim.ErrUniqueness) {
+			t.Fatalf("Reindex: got %v, want ErrUniqueness", err)
+		}
+		again := at.process(t, usersWith(t, asBefore))
+		for name, p := range map[string]*process{"one from before": old, "a new one with the old definition": again, "one with the new definition": now} {
+			if got := p.finds(filter); got != 1 {
+				t.Errorf("%s: got %d users, want 1", name, got)
+			}
+		}
+		if _, err := again.Reindex(t.Context(), again.users); err != nil {
+			t.Fatal(err)
+		}
+		if got := again.finds(filter); got != 1 || again.readsDocuments(filter) {
+			t.Errorf("reindexed with the old definition: got %d users, want 1 by the index", got)
+		}
+	})
+}
+
+// Of two that reindex at the same time with two definitions one is told, and what
+// look-ups go by is whole.
+func TestReindexAtOnce(t *testing.T) {
+	locations(t, func(t *testing.T, at location) {
+		t.Parallel()
+		const users = 200
+		a, b := at.process(t, usersWith(t, withNumbers)), at.process(t, usersWith(t, asBefore))
+		for i := range users {
+			b.creates(t, employee(fmt.Sprint("u", i), fmt.Sprint("E", i)))
+		}
+		for round := range 4 {
+			var both sync.WaitGroup
+			var failed [2]error
+			for i, p := range []*process{a, b} {
+				both.Go(func() {
+					time.Sleep(time.Duration(i*round) * 20 * time.Millisecond)
+					_, failed[i] = p.Reindex(t.Context(), p.users)
+				})
+			}
+			both.Wait()
+			for i, err := range failed {
+				if err != nil && !strings.Contains(err.Error(), "another Reindex of User has begun") {
+					t.Errorf("round %d: Reindex %d: %v", round, i, err)
+				}
+			}
+			c := at.process(t, a.users)
+			for i := range users {
+				if filter := fmt.Sprintf(`%s eq "e%d"`, employeeNumber, i); c.finds(filter) != 1 {
+					t.Fatalf("round %d: %s is not found; reindexed: %v", round, filter, failed)
+				}
+			}
 		}
 	})
 }

@@ -179,11 +179,36 @@ func (p program) testPrinted(t *testing.T) {
 	if out, code := p.run(t, "migrate", "-db", printed); code != 0 || !strings.Contains(out, "is up to date") {
 		t.Errorf("migrate after that: got exit code %d and %q", code, out)
 	}
-	s := p.start(t, "-db", withRole(t, conn, printed))
+	limited := withRole(t, conn, printed)
+	s := p.start(t, "-db", limited)
 	id := s.create(t, "ada")
 	s.want(t, http.StatusCreated, http.MethodPost, "Groups", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Staff","members":[{"value":"`+id+`"}]}`)
 	s.want(t, http.StatusNoContent, http.MethodDelete, "Users/"+id, "")
 	s.stops(t, syscall.SIGTERM)
+	for _, args := range [][]string{{"add", "contoso"}, {"list"}, {"token", "rotate", "contoso"}, {"remove", "contoso", "-resources"}} {
+		all := append(append([]string{"tenant"}, args...), "-db", limited, "-token-key", strings.Repeat("c5", 32))
+		if out, code := p.run(t, all...); code != 0 {
+			t.Errorf("tenant %s: got exit code %d and %q", strings.Join(args, " "), code, out)
+		}
+	}
+}
+
+// grants returns the statements of docs/serve.md that give a role what it needs.
+func grants(t *testing.T, role string) (list []string) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "serve.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		if what, ok := strings.CutSuffix(strings.TrimSpace(line), " TO usher;"); ok && strings.HasPrefix(what, "GRANT ") {
+			list = append(list, what+" TO "+role)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatal("docs/serve.md grants nothing")
+	}
+	return list
 }
 
 // withRole returns the DSN for a role that may do no more than docs/serve.md
@@ -198,9 +223,8 @@ func withRole(t *testing.T, owner *pgx.Conn, dsn string) string {
 			}
 		}
 	}
-	statements("CREATE ROLE ROLE_NAME LOGIN PASSWORD 'hunter2'",
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON scim_resource, scim_key, scim_member, scim_index TO ROLE_NAME",
-		"GRANT SELECT ON scim_migration TO ROLE_NAME")
+	statements("CREATE ROLE ROLE_NAME LOGIN PASSWORD 'hunter2'")
+	statements(grants(t, role)...)
 	t.Cleanup(func() {
 		statements("DROP OWNED BY ROLE_NAME", "DROP ROLE ROLE_NAME")
 		owner.Close(ctx)

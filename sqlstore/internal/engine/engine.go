@@ -23,9 +23,10 @@ import (
 // A Store is a scim.Transactor over a database.
 type Store struct {
 	*root
-	tx    Querier // of the transaction that the Store is in; nil outside
-	seen  *seen   // in it
-	depth int     // of savepoints in it
+	tx    Querier  // of the transaction that the Store is in; nil outside
+	seen  *seen    // in it
+	began *indexes // what was known when it began
+	depth int      // of savepoints in it
 }
 
 // root is what a Store and those within its transactions share.
@@ -38,9 +39,9 @@ type root struct {
 	turn   chan struct{} // of one: see retry
 	growth growth
 
-	indexes  atomic.Pointer[indexes]
-	learning sync.Mutex
-	mappings sync.Map // of *sqlfilter.Mapping, by types
+	indexes   atomic.Pointer[indexes]
+	learning  sync.Mutex
+	unindexed *indexes // for who knows none
 
 	mu  sync.Mutex
 	ids uuid7.Source
@@ -53,7 +54,7 @@ func New(ctx context.Context, db DB, d sqlfilter.Dialect, now func() time.Time) 
 	if now == nil {
 		now = time.Now
 	}
-	s := &Store{root: &root{db: db, dialect: d, sql: statementsOf(d), now: now, turn: make(chan struct{}, 1)}}
+	s := &Store{root: &root{db: db, dialect: d, sql: statementsOf(d), now: now, turn: make(chan struct{}, 1), unindexed: newIndexes(nil)}}
 	if err := s.learn(ctx); err != nil {
 		return nil, Explain(err)
 	}
@@ -106,9 +107,10 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 				ctx = context.WithValue(ctx, inTurn{}, true)
 			}
 			its = nil
+			began := s.known(ctx)
 			return s.db.InTx(ctx, func(ctx context.Context, tx Querier) error {
 				seen := &seen{locks: try > 1}
-				in := &Store{root: s.root, tx: tx, seen: seen}
+				in := &Store{root: s.root, tx: tx, seen: seen, began: began}
 				if its = fn(in.running(ctx), in); its == nil {
 					its = seen.again
 				}
@@ -146,7 +148,7 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.S
 			_ = undo() // whoever recovers finds that out at the next statement
 		}
 	}()
-	in := &Store{root: s.root, tx: s.tx, seen: s.seen, depth: s.depth + 1}
+	in := &Store{root: s.root, tx: s.tx, seen: s.seen, began: s.began, depth: s.depth + 1}
 	err := fn(in.running(ctx), in)
 	returned = true
 	if err != nil {

@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/usherkit/scim"
@@ -55,19 +57,28 @@ func formIn(text string) form {
 	return form{scim.DataType(words[0]), is(0), is(1), is(2), is(3)}
 }
 
-// indexes are those that scim_index has.
+// indexes are those that scim_index had at a time.
 type indexes struct {
-	read  time.Time
-	whole map[index]bool
+	read     time.Time // before it was
+	whole    map[index]bool
+	mappings *sync.Map // of *sqlfilter.Mapping, by types
 }
 
-// learnEvery is how long it takes at most until a process knows what Reindex has done
-// in another one.
-const learnEvery = 10 * time.Second
+func newIndexes(whole map[index]bool) *indexes {
+	return &indexes{time.Now(), whole, new(sync.Map)}
+}
+
+const (
+	// learnEvery is how long it takes until a process knows what Reindex has done in
+	// another one, and trustFor how long it goes by what it knows. Then it reads
+	// documents, if it cannot learn.
+	learnEvery = 2 * time.Second
+	trustFor   = 4 * time.Second
+)
 
 // learn reads scim_index.
 func (s *Store) learn(ctx context.Context) error {
-	now := &indexes{time.Now(), map[index]bool{}}
+	now := newIndexes(map[index]bool{})
 	err := Each(ctx, s.db, func(rows Rows) error {
 		var x index
 		var form string
@@ -76,46 +87,56 @@ func (s *Store) learn(ctx context.Context) error {
 		now.whole[x] = true
 		return err
 	}, s.sql.Indexes)
-	if err == nil {
-		s.indexes.Store(now)
+	if err != nil {
+		return err
 	}
-	return err
+	if last := s.indexes.Load(); last != nil && maps.Equal(last.whole, now.whole) {
+		now.mappings = last.mappings
+	}
+	s.indexes.Store(now)
+	return nil
+}
+
+// known returns the indexes by which the Store may go. In a transaction these are what
+// there was when it began, since that is what it sees.
+func (s *Store) known(ctx context.Context) *indexes {
+	now := s.began
+	if s.tx == nil {
+		now = s.indexes.Load()
+		if time.Since(now.read) >= learnEvery && s.learning.TryLock() {
+			_ = s.learn(ctx) // what fails the query will tell of, or does without
+			s.learning.Unlock()
+			now = s.indexes.Load()
+		}
+	}
+	if time.Since(now.read) >= trustFor {
+		return s.unindexed
+	}
+	return now
 }
 
 // serves reports whether an attribute can be looked up by its Keys.
-func (r *root) serves(typ string, p scim.Path) bool {
-	return p.Indexed() && r.indexes.Load().whole[indexOf(typ, p)]
+func (of *indexes) serves(typ string, p scim.Path) bool {
+	return p.Indexed() && of.whole[indexOf(typ, p)]
 }
 
-// mappingFor returns where the attributes of a type are looked up.
-func (r *root) mappingFor(typ string) *sqlfilter.Mapping {
-	m, ok := r.mappings.Load(typ)
+// servesAll reports whether all the indexes that a query could use are whole.
+func (of *indexes) servesAll(q scim.Query) bool {
+	for p := range pathsOf(q) {
+		if p.Indexed() && !of.serves(q.Type, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// mapping returns where the attributes of a type are looked up.
+func (of *indexes) mapping(d sqlfilter.Dialect, typ string) *sqlfilter.Mapping {
+	m, ok := of.mappings.Load(typ)
 	if !ok {
-		m, _ = r.mappings.LoadOrStore(typ, mappingOf(r.dialect, func(p scim.Path) bool { return r.serves(typ, p) }))
+		m, _ = of.mappings.LoadOrStore(typ, mappingOf(d, func(p scim.Path) bool { return of.serves(typ, p) }))
 	}
 	return m.(*sqlfilter.Mapping)
-}
-
-// isServed reports whether all the indexes that a query could use are whole. Where one
-// is not, it looks again now and then.
-func (s *Store) isServed(ctx context.Context, q scim.Query) bool {
-	all := func() bool {
-		for p := range pathsOf(q) {
-			if p.Indexed() && !s.serves(q.Type, p) {
-				return false
-			}
-		}
-		return true
-	}
-	if all() {
-		return true
-	}
-	if s.tx != nil || time.Since(s.indexes.Load().read) < learnEvery || !s.learning.TryLock() {
-		return false
-	}
-	defer s.learning.Unlock()
-	_ = s.learn(ctx) // if it cannot, the query cannot either, or goes the long way
-	return all()
 }
 
 // pathsOf yields what the filter and the sort of a query are about.

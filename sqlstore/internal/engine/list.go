@@ -19,7 +19,8 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	if !Legible(q.Tenant, q.Type) {
 		return new(scim.Page), nil
 	}
-	served := s.isServed(ctx, q)
+	of := s.known(ctx)
+	served := of.servesAll(q)
 	base, args := s.from(q, served)
 	// The groups of a resource that is looked up are read with it: there is no other.
 	together := served && q.Projection.Groups && q.Offset == 0 && q.Sort.IsZero() && ofOne(q.Filter)
@@ -41,7 +42,7 @@ func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
 	}
 	var page *scim.Page
 	err := s.reading(ctx, func() (err error) {
-		if page, err = s.mappingFor(q.Type).Page(ctx, q, source); err == nil && q.Projection.Groups {
+		if page, err = of.mapping(s.dialect, q.Type).Page(ctx, q, source); err == nil && q.Projection.Groups {
 			err = s.readGroups(ctx, q.Tenant, page.Resources)
 		}
 		return err

@@ -43,8 +43,9 @@ type statements struct {
 	IsMember, IsInGroup    string
 	DeleteTenant           [3]string // the members, the keys and the resources of a tenant, $2 at most
 	Indexes                string    // all of scim_index
-	ForgetIndexes          string    // those of the type $1
-	AddIndex               string    // $1 a type, $2 a path, $3 a form
+	DropIndex, AddIndex    string    // $1 a type, $2 a path, $3 a form
+	Unmark, Mark           string    // $1 a type, $2 an attempt to index it
+	IsMarked               string    // likewise; it stays so until the transaction ends
 	Known                  string    // whether the planner knows of $1 rows
 	Next                   string    // a page of resources of the type $1 after the tenant $2 and the id $3 of at most $4
 }
@@ -116,9 +117,13 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 	for i, table := range [3][2]string{{"scim_member", "group_id, member_id"}, {"scim_key", "type, path, value, id"}, {"scim_resource", "type, id"}} {
 		s.DeleteTenant[i] = "DELETE FROM " + table[0] + " WHERE tenant_id = $1 AND (" + table[1] + ") IN (SELECT " + table[1] + " FROM " + table[0] + " WHERE tenant_id = $1 LIMIT $2)"
 	}
-	s.Indexes = "SELECT type, path, form FROM scim_index"
-	s.ForgetIndexes = "DELETE FROM scim_index WHERE type = $1"
+	const path, mark = " WHERE type = $1 AND path = ", "''" // no attribute is called so
+	s.Indexes = "SELECT type, path, form FROM scim_index WHERE path <> " + mark
+	s.DropIndex = "DELETE FROM scim_index" + path + "$2 AND form = $3"
 	s.AddIndex = "INSERT INTO scim_index (type, path, form) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+	s.Unmark = "DELETE FROM scim_index" + path + mark
+	s.Mark = "INSERT INTO scim_index (type, path, form) VALUES ($1, " + mark + ", $2)"
+	s.IsMarked = "SELECT 1 FROM scim_index" + path + mark + " AND form = $2"
 	eachID := "(SELECT $1 AS tenant_id, value AS id FROM json_each($2)) r"
 	if d == sqlfilter.PostgreSQL {
 		eachID = "(SELECT $1::text AS tenant_id, jsonb_array_elements_text($2::text::jsonb) AS id OFFSET 0) r"
@@ -133,6 +138,7 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 		s.ColumnTaken[i] = "SELECT r.id FROM scim_resource r WHERE r.tenant_id = $1 AND r.type = $2 AND " + c.column + " = $3"
 	}
 	if d == sqlfilter.PostgreSQL {
+		s.IsMarked += " FOR SHARE"
 		s.InsertWithKeys = "WITH r AS (" + s.Insert + " RETURNING 1) INSERT INTO scim_key (tenant_id, type, path, value, id, is_unique) SELECT $1::text, $2::text, " +
 			part("0") + ", " + part("1") + ", $3::text, " + smallint(part("2")) + " FROM r, " + pairs("$9")
 		// OFFSET keeps it from being put in the place of each mention of it.

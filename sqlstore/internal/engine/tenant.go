@@ -10,7 +10,8 @@ func (s *Store) DeleteTenant(ctx context.Context, tenant string) (resources int,
 	if !Legible(tenant) {
 		return 0, ctx.Err()
 	}
-	for i, statement := range s.sql.DeleteTenant {
+	members, keys, all := s.sql.DeleteTenant[0], s.sql.DeleteTenant[1], s.sql.DeleteTenant[2]
+	for i, statement := range []string{members, keys, all, keys} { // again those of what came meanwhile
 		for n := int64(some); n == some; {
 			err := s.write(ctx, func(ctx context.Context, tx Querier) (err error) {
 				n, err = tx.Exec(ctx, statement, tenant, some)
@@ -19,7 +20,7 @@ func (s *Store) DeleteTenant(ctx context.Context, tenant string) (resources int,
 			if err != nil {
 				return resources, err
 			}
-			if i == len(s.sql.DeleteTenant)-1 {
+			if i == 2 {
 				resources += int(n)
 			}
 		}
