@@ -17,8 +17,9 @@ type TokenValidator interface {
 	// wrapped, the answer does not say why, and an [Error] of that kind says what
 	// its Detail does. Other kinds are answered by their status (ErrTooManyRequests:
 	// 429, ErrUnavailable: 503), and any other error means that it could not tell,
-	// and is answered 500. With ErrUnauthorized the Principal may say whose token it
-	// was: it is for the log and for Observers, and lets nobody in.
+	// and is answered 500. With an error the Principal may say whose token it is: for the
+	// log and for Observers. It lets nobody in; where another tenant's token would be
+	// refused, or one in the query, this one is refused alike.
 	ValidateToken(ctx context.Context, token string) (Principal, error)
 }
 

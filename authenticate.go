@@ -18,12 +18,12 @@ func (h *Handler) authenticate(x *exchange, r *http.Request) error {
 	x.tokenSent = !inQuery
 	var err error
 	x.principal, err = h.validate(x, r, token)
-	if inQuery && !x.principal.QueryToken && (err == nil || refuses(err)) {
+	if inQuery && !x.principal.QueryToken && (err == nil || x.tells(err)) {
 		return noToken(cmp.Or(err, errQueryToken)) // as if it had not been read
 	}
-	// The log is told, and not the client; nor what else is wrong with a token that is
-	// another tenant's.
-	known := err == nil || refuses(err) && x.principal.Subject != ""
+	// The log is told, and not the client; nor what else is the matter with a token that
+	// is another tenant's, such as that its connection is paused.
+	known := err == nil || x.principal.Subject != ""
 	if known && x.addressed != "" && x.addressed != x.principal.Tenant {
 		if x.done != nil {
 			x.done()
@@ -54,10 +54,10 @@ func (e elsewhere) Error() string {
 // Unwrap implements what errors.Is asks.
 func (e elsewhere) Unwrap() error { return ErrUnauthorized }
 
-// refuses reports whether an error of the validator's is about the client, and not
-// that it could not tell.
-func refuses(err error) bool {
-	return errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTooManyRequests)
+// tells reports whether an error of the validator's is about the client or its token,
+// whose it says it is, and not that it could not tell.
+func (x *exchange) tells(err error) bool {
+	return x.principal.Subject != "" || errors.Is(err, ErrUnauthorized) || errors.Is(err, ErrTooManyRequests)
 }
 
 func noToken(cause error) error {

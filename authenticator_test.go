@@ -3,10 +3,13 @@ package scim_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/usherkit/scim"
 	"github.com/usherkit/scim/memstore"
@@ -155,3 +158,53 @@ type wrapped struct {
 
 func (e wrapped) Error() string { return e.text }
 func (e wrapped) Unwrap() error { return e.error }
+
+// An error that says whose token it is, such as that its connection is paused, is told
+// where the token would be good: elsewhere it is refused as a live one is, and what is
+// public stays so. One that says nothing of it is no refusal.
+func TestErrorsThatSayWhoseTokenItIs(t *testing.T) {
+	paused := scim.Errorf(scim.ErrUnavailable, "paused")
+	acme := scim.Principal{Tenant: "acme", Subject: "c1"}
+	const own, other, query, public = "/t/acme/Users", "/t/other/Users", "/t/acme/Users?access_token=secret", "/t/acme/ServiceProviderConfig"
+	ask := func(p scim.Principal, err error, target string) *httptest.ResponseRecorder {
+		t.Helper()
+		h, failure := scim.NewHandler(new(memstore.Store), &limiter{p: p, err: err}, &scim.Options{Logger: slog.New(slog.DiscardHandler)})
+		if failure != nil {
+			t.Fatal(failure)
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/t/{tenant}/", h)
+		r := httptest.NewRequest("GET", target, nil)
+		if target != query {
+			r.Header.Set("Authorization", "Bearer secret")
+		}
+		rec := httptest.NewRecorder()
+		mux.ServeHTTP(rec, r)
+		return rec
+	}
+	for _, c := range []struct {
+		name, target string
+		p            scim.Principal
+		err          error
+		status       int
+		asLive       bool // byte by byte
+	}{
+		{"paused", own, acme, paused, 503, false},
+		{"paused, at another tenant's address", other, acme, paused, 401, true},
+		{"paused, in the query", query, acme, paused, 401, true},
+		{"paused, in the query where it may be", query, scim.Principal{Tenant: "acme", Subject: "c1", QueryToken: true}, paused, 503, false},
+		{"paused, what is public", public, acme, paused, 200, true},
+		{"nobody can tell", own, scim.Principal{}, errors.New("database"), 500, false},
+		{"nobody can tell, at any address", other, scim.Principal{}, errors.New("database"), 500, false},
+		{"nobody can tell, in the query", query, scim.Principal{}, scim.ErrUnavailable, 503, false},
+		{"nobody can tell, what is public", public, scim.Principal{}, scim.ErrUnavailable, 503, false},
+	} {
+		got, live := ask(c.p, c.err, c.target), ask(acme, nil, c.target)
+		if got.Code != c.status {
+			t.Errorf("%s: got %d %s, want %d", c.name, got.Code, got.Body, c.status)
+		}
+		if c.asLive && (got.Code != live.Code || got.Body.String() != live.Body.String() || !cmp.Equal(got.Result().Header, live.Result().Header)) {
+			t.Errorf("%s: got %d %v %s\nwant, as for a live one, %d %v %s", c.name, got.Code, got.Result().Header, got.Body, live.Code, live.Result().Header, live.Body)
+		}
+	}
+}

@@ -61,7 +61,7 @@ type Report struct {
 	// header or its query, and names people in its query.
 	Request *http.Request
 
-	Principal Principal // whose token it is; with Status 401, whose it may have been, if that is known
+	Principal Principal // whose token it is; if it was not accepted, whose it may be, if that is known
 	Tenant    string    // the one that the address is of, whoever's the token is; empty if it is of none
 	Operation Operation // empty if there is none such
 	Path      string    // below the endpoint, without a slash at its ends: Users/2819c223
@@ -99,8 +99,9 @@ type ResourceChange struct {
 	Added, Removed int      // members
 }
 
-// Observers returns an Observer that tells several, the first one first.
-// A nil one is left out.
+// Observers returns an Observer that tells several, the first one first, and the last
+// one first of what has ended: each of them, even if another panics then. A nil one is
+// left out.
 func Observers(all ...Observer) Observer {
 	return observers(slices.DeleteFunc(slices.Clone(all), func(o Observer) bool { return o == nil }))
 }
@@ -130,7 +131,7 @@ func (all observers) BeginCall(ctx context.Context, c Call) (context.Context, fu
 }
 
 // together returns a function that calls others, the last one first, as what
-// begins within another ends within it.
+// begins within another ends within it, and each even if another panics.
 func together[T any](ends []func(T)) func(T) {
 	switch len(ends) {
 	case 0:
@@ -139,8 +140,8 @@ func together[T any](ends []func(T)) func(T) {
 		return ends[0]
 	}
 	return func(v T) {
-		for i := len(ends) - 1; i >= 0; i-- {
-			ends[i](v)
+		for _, end := range ends {
+			defer end(v)
 		}
 	}
 }

@@ -115,7 +115,7 @@ func (h *Handler) serve(x *exchange, r *http.Request) (response, error) {
 	}
 	h.mount(x, r)
 	if err := h.authenticate(x, r); err != nil {
-		if !h.public(x) || !refuses(err) {
+		if !h.public(x) || !x.tells(err) {
 			return response{}, err
 		}
 		x.principal = Principal{}

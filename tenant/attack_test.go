@@ -252,6 +252,42 @@ func TestQueryTokenIsNone(t *testing.T) {
 	}
 }
 
+// TestPausedIsTold: that a connection is paused is told to who has its token and comes
+// where it is good, and elsewhere it is refused as ever, byte for byte.
+func TestPausedIsTold(t *testing.T) {
+	x := newHostile(t)
+	const users, elsewhere, public = "/scim/a/v2/Users?count=1", "/scim/b/v2/Users?count=1", "/scim/a/v2/ServiceProviderConfig"
+	inQuery := users + "&access_token=" + x.ofA
+	live := map[string]string{}
+	for _, target := range []string{elsewhere, public} {
+		live[target] = shown(x.ask(http.MethodGet, target, "", "Bearer "+x.ofA))
+	}
+	live[inQuery] = shown(x.ask(http.MethodGet, inQuery, ""))
+	if _, err := x.registry.Change(t.Context(), x.a.Ref(), func(c *tenant.Connection) error { c.Paused = true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if got := x.ask(http.MethodGet, users, "", "Bearer "+x.ofA); got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") != "300" {
+		t.Errorf("where it is good: got\n%s", shown(got))
+	}
+	for _, target := range []string{elsewhere, public} {
+		if got := shown(x.ask(http.MethodGet, target, "", "Bearer "+x.ofA)); got != live[target] {
+			t.Errorf("%s: got\n%s\nwant, as when it was not paused,\n%s", target, got, live[target])
+		}
+	}
+	if got := shown(x.ask(http.MethodGet, inQuery, "")); got != live[inQuery] {
+		t.Errorf("in the query: got\n%s\nwant, as when it was not paused,\n%s", got, live[inQuery])
+	}
+	records, err := x.registry.Log(t.Context(), tenant.Query{Tenant: "a", Limit: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		if r.Paused != (r.Status == http.StatusServiceUnavailable) {
+			t.Errorf("the record of a %d says that it was paused: %t", r.Status, r.Paused)
+		}
+	}
+}
+
 // TestConnect: a method for which a ServeMux knows no values of its wildcards is
 // refused, and is no panic.
 func TestConnect(t *testing.T) {

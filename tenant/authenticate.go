@@ -31,9 +31,10 @@ func (r *Registry) Authenticate(q *http.Request, token string) (scim.Principal, 
 	return r.authenticate(q, token, false)
 }
 
-// AuthenticateFresh is Authenticate by what the Store says now: what another process
-// has revoked is refused at once. It is for those who give something for a token that
-// outlives Options.CacheTTL, such as oauth.Server an access token.
+// AuthenticateFresh is Authenticate by what the Store says now, and of the Registry's
+// own tokens alone: what another process has revoked is refused at once, and so are
+// those that Options.Others knows, which end by themselves. It is for those who give
+// something for a token that outlives both, such as oauth.Server an access token.
 func (r *Registry) AuthenticateFresh(q *http.Request, token string) (scim.Principal, func(), error) {
 	return r.authenticate(q, token, true)
 }
@@ -95,8 +96,11 @@ var errPaused error = &scim.Error{
 // is Paused, it returns whose it was, if it was anybody's.
 func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, error) {
 	id, ok := parseToken(r.options.Prefix, token)
-	if !ok {
-		return r.findOther(ctx, token, how)
+	switch {
+	case !ok && how.fresh:
+		return nil, errUnknown // see AuthenticateFresh
+	case !ok:
+		return r.findOther(ctx, token)
 	}
 	if e, _ := r.cache.get(id); how.fresh && e != nil && e.found != nil { // a hash is for ever, and so is an end
 		if err := r.compare(token, e); err != nil {
@@ -135,7 +139,7 @@ func (r *Registry) find(ctx context.Context, token string, how lookup) (*entry, 
 
 // compare reports errUnknown if what is known by a token's id is not of the token; or
 // ErrUnavailable if that cannot be told: a client that is refused for its token stops,
-// and it is not the client's fault.
+// and it is not the client's fault. Then the connection is told of it.
 func (r *Registry) compare(token string, e *entry) error {
 	for _, h := range r.hashers {
 		switch {
@@ -146,6 +150,7 @@ func (r *Registry) compare(token string, e *entry) error {
 			return errUnknown
 		}
 	}
+	r.pending.strange(stranger{id: e.found.ID})
 	return &scim.Error{
 		Kind: scim.ErrUnavailable, RetryAfter: time.Minute,
 		Err: fmt.Errorf("token %s was hashed with a key that is not Options.Key, nor among Options.OldKeys", e.tokenID),
@@ -154,17 +159,17 @@ func (r *Registry) compare(token string, e *entry) error {
 
 // findOther asks Others whose token it is, wherever it comes from: it reads nothing
 // for a token that is made up.
-func (r *Registry) findOther(ctx context.Context, token string, how lookup) (*entry, error) {
+func (r *Registry) findOther(ctx context.Context, token string) (*entry, error) {
 	if r.options.Others == nil {
 		return nil, errUnknown
 	}
 	p, refusal := r.options.Others.ValidateToken(ctx, token)
-	if refusal != nil && (p.Subject == "" || !errors.Is(refusal, scim.ErrUnauthorized)) {
+	if refusal != nil && p.Subject == "" {
 		return nil, refusal
 	}
-	e, err := r.subject(ctx, p.Subject, how.fresh && refusal == nil)
+	e, err := r.subject(ctx, p.Subject, false)
 	if refusal != nil {
-		return e, refusal // whose dead token it is
+		return e, refusal // whose token it is, dead or not for now
 	}
 	if err == nil && p.Tenant != "" && p.Tenant != e.found.Tenant {
 		err = fmt.Errorf("connection %q is of tenant %q, not %q: %w", p.Subject, e.found.Tenant, p.Tenant, scim.ErrUnauthorized)
@@ -174,12 +179,15 @@ func (r *Registry) findOther(ctx context.Context, token string, how lookup) (*en
 
 // subject returns a connection by its ID, unless it is Paused, or has no live token and
 // no Federation: then it returns the error as well. That it is off it does not believe
-// for longer than a moment: who has just been given a token elsewhere stops at a 401.
+// for longer than a moment: who has just been given a token elsewhere stops at a 401. Of
+// many who come then, one reads it anew.
 func (r *Registry) subject(ctx context.Context, id string, fresh bool) (*entry, error) {
 	const moment = time.Second
 	e, err := r.connection(ctx, id, fresh)
-	if e != nil && e.isOff() && !fresh && r.now().Sub(e.read) >= moment {
-		e, err = r.connection(ctx, id, true)
+	if e != nil && e.isOff() && !fresh {
+		if age := r.now().Sub(e.read); age >= 2*moment || age >= moment && e.renewing.CompareAndSwap(false, true) {
+			e, err = r.connection(ctx, id, true)
+		}
 	}
 	switch {
 	case err != nil:
@@ -218,27 +226,37 @@ func (r *Registry) Principal(ctx context.Context, connectionID string) (scim.Pri
 }
 
 // Revocations returns Connection.Revocations of a connection, for oauth.Server: as
-// the Store has them now if fresh is set.
+// the Store has them now, Paused or not, if fresh is set, and then no more is said with
+// scim.ErrUnauthorized.
 func (r *Registry) Revocations(ctx context.Context, connectionID string, fresh bool) (int, error) {
 	e, err := r.subject(ctx, connectionID, fresh)
-	switch {
-	case fresh && errors.Is(err, scim.ErrUnauthorized):
-		return 0, errUnknown // whoever asks has shown nothing yet
-	case err != nil:
+	if fresh {
+		err = toStranger(err)
+	}
+	if err != nil {
 		return 0, err
 	}
 	return e.found.Revocations, nil
 }
 
+// toStranger returns what one is told of a connection who has shown nothing yet, such as
+// an assertion before its signature is looked at: nothing but that it may not come.
+func toStranger(err error) error {
+	switch {
+	case errors.Is(err, errPaused):
+		return nil // Principal says it to whoever has shown something
+	case errors.Is(err, scim.ErrUnauthorized):
+		return errUnknown
+	}
+	return err
+}
+
 // FederationOf returns Connection.Federation of a connection as the Store has it now,
-// for oauth.Server; or scim.ErrUnauthorized, with no more said, if there is no such
-// connection or it is switched off.
+// Paused or not, for oauth.Server; or scim.ErrUnauthorized, with no more said, if there
+// is no such connection or it is switched off.
 func (r *Registry) FederationOf(ctx context.Context, connectionID string) (Federation, error) {
 	e, err := r.subject(ctx, connectionID, true)
-	switch {
-	case errors.Is(err, scim.ErrUnauthorized):
-		return Federation{}, errUnknown // whoever asks has shown nothing yet
-	case err != nil:
+	if err = toStranger(err); err != nil {
 		return Federation{}, err
 	}
 	return e.found.Federation, nil

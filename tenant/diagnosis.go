@@ -24,7 +24,7 @@ type Cause struct {
 	Taken     bool   // as in Record
 	Held      bool   // the brake held it
 	Paused    bool   // the connection was Paused
-	Address   string // as in Record
+	Address   string // the last one, as in Record
 	Count     int
 	First     time.Time
 	Last      time.Time
@@ -163,7 +163,7 @@ func Causes(records []Record, s Status) []Cause {
 		typ, message string
 		taken, held  bool
 		paused       bool
-		address      string
+		elsewhere    bool // at any address: clients may walk through them
 	}
 	type refusals struct {
 		Cause
@@ -177,11 +177,11 @@ func Causes(records []Record, s Status) []Cause {
 		if r.Status < 400 {
 			continue
 		}
-		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken, r.Held, r.Paused, r.Address}
+		k := kind{r.Status, r.Operation, r.Type, r.gist(), r.Taken, r.Held, r.Paused, r.Address != ""}
 		c := found[k]
 		if c == nil {
 			c = &refusals{of: map[subject]time.Time{}}
-			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, Held: r.Held, Paused: r.Paused, Address: r.Address, First: r.At}
+			c.Cause = Cause{Status: r.Status, Operation: r.Operation, Type: r.Type, Taken: r.Taken, Held: r.Held, Paused: r.Paused, First: r.At}
 			found[k] = c
 		}
 		c.Count++
@@ -190,7 +190,7 @@ func Causes(records []Record, s Status) []Cause {
 		}
 		c.Last = later(c.Last, r.At)
 		if r.ID > c.Record {
-			c.Record, c.Detail = r.ID, r.Detail
+			c.Record, c.Detail, c.Address = r.ID, r.Detail, r.Address
 		}
 		of := r.subject()
 		c.of[of] = later(c.of[of], r.At)

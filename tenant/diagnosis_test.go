@@ -32,6 +32,11 @@ func TestCauses(t *testing.T) {
 	well := func(operation scim.Operation) tenant.Record {
 		return tenant.Record{Status: 200, Operation: operation, Type: "User", Changes: []tenant.Change{{}}}
 	}
+	elsewhere := func(address string) tenant.Record {
+		r := refused(401, "list", "x")
+		r.Address = address
+		return r
+	}
 	of := func(id string, r tenant.Record) tenant.Record { r.ResourceID = id; return r }
 	named := func(name string, r tenant.Record) tenant.Record { r.Name = name; return r }
 	id := func(i int) string { return fmt.Sprintf("2819c223-7f76-453a-919d-41386190464%d", i) }
@@ -133,6 +138,14 @@ func TestCauses(t *testing.T) {
 			want:    []string{"delete User answered 409 once, at 2026-11-20 12:01:00 UTC: held by the application: more; failing: 2", "over: delete User answered 409 once, at 2026-11-20 12:00:00 UTC: held by the application: many; failing: 1"},
 			status:  tenant.Status{Held: start.Add(time.Minute), Approved: start.Add(time.Second)},
 		},
+		{
+			name: "addresses", reason: "a client that walks through them fills no Diagnosis; at its own it is another cause",
+			records: []tenant.Record{at(0, refused(401, "list", "x")), at(1, elsewhere("fabrikam")), at(2, elsewhere("adatum"))},
+			want: []string{
+				"list User answered 401 2 times from 2026-11-20 12:01:00 UTC to 2026-11-20 12:02:00 UTC: x; at adatum",
+				"list User answered 401 once, at 2026-11-20 12:00:00 UTC: x",
+			},
+		},
 		{name: "nothing was said", reason: "the status is", records: []tenant.Record{at(0, refused(503, "list", ""))}, want: []string{"list User answered 503 once, at 2026-11-20 12:00:00 UTC: Service Unavailable"}},
 		{name: "hostile text", reason: "it goes to terminals", records: []tenant.Record{at(0, refused(400, "list", "a\x1b[2J\nb"))}, want: []string{`list User answered 400 once, at 2026-11-20 12:00:00 UTC: a\u001b[2J b`}},
 	} {
@@ -146,6 +159,9 @@ func TestCauses(t *testing.T) {
 				line := over + c.String()
 				if len(c.Failing) > 0 {
 					line += "; failing: " + strings.Join(c.Failing, ", ")
+				}
+				if c.Address != "" {
+					line += "; at " + c.Address
 				}
 				got = append(got, line)
 			}

@@ -106,8 +106,9 @@ func (p *pending) write(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-p.writing }()
+	now := p.r.now()
 	p.mu.Lock()
-	seen, waiting, dropped, unknown := p.seen, p.records, p.dropped, p.unknown.take()
+	seen, waiting, dropped, unknown := p.seen, p.records, p.dropped, p.unknown.take(now)
 	p.seen, p.records, p.bytes = map[string]Seen{}, nil, 0
 	p.of, p.dropped = map[Ref]load{}, map[Ref]int{}
 	close(p.room)
@@ -121,7 +122,7 @@ func (p *pending) write(ctx context.Context) error {
 	for _, s := range seen {
 		list = append(list, s)
 	}
-	p.note(append(list, p.wrong(unknown)...))
+	p.note(list)
 	for len(waiting) > 0 { // some at a time, so that the database has time for others between
 		n := min(len(waiting), writeAt)
 		if err := p.append(waiting[:n]); errors.Is(err, context.DeadlineExceeded) {
@@ -130,6 +131,7 @@ func (p *pending) write(ctx context.Context) error {
 		}
 		waiting = waiting[n:]
 	}
+	p.note(p.wrong(unknown))
 	p.guarded("old records could not be deleted", p.trim)
 	p.guarded("records that are too old could not be deleted", p.expire)
 	return nil
@@ -166,7 +168,11 @@ func (p *pending) note(list []Seen) {
 
 // guarded does something of the background within the time that there is for it.
 func (p *pending) guarded(failure string, do func(context.Context) error, args ...any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeWithin)
+	return p.within(writeWithin, failure, do, args...)
+}
+
+func (p *pending) within(most time.Duration, failure string, do func(context.Context) error, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	return p.caught(failure, func() error { return do(ctx) }, args...)
 }

@@ -138,7 +138,7 @@ func (r *Registry) note(v *scim.Report, began time.Time) *noted {
 		ID: id, At: at, Duration: took,
 		Connection: Ref{v.Principal.Tenant, v.Principal.Subject}, TokenID: tokenID, Source: cut(r.options.Source(q), mostLine),
 		Method: cut(q.Method, mostLine), Operation: v.Operation, Type: v.Type, ResourceID: cut(v.ID, mostLine),
-		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness), Held: errors.Is(v.Err, ErrHeld), Paused: errors.Is(v.Err, errPaused),
+		Name: cut(nameIn(v), mostLine), Taken: v.Status == http.StatusConflict && errors.Is(v.Err, scim.ErrUniqueness), Held: errors.Is(v.Err, ErrHeld), Paused: v.Status == http.StatusServiceUnavailable && errors.Is(v.Err, errPaused),
 		Status: v.Status, Rules: slices.Clone(v.Rules[:min(len(v.Rules), mostNames)]), Masked: !n.keep,
 		ContentType: header("Content-Type"), UserAgent: header("User-Agent"), IfMatch: header("If-Match"), IfNoneMatch: header("If-None-Match"),
 	}

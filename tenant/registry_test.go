@@ -317,6 +317,21 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestLostKey: a connection whose token was hashed with a key that a process lacks shows
+// that somebody came; there is no record of it, as it may have been anybody.
+func TestLostKey(t *testing.T) {
+	c, store := newClock(), new(Memory)
+	of, secret := connect(t, newRegistry(t, store, c), "contoso")
+	r := newRegistry(t, store, c, func(o *Options) { o.Key = testKey(1) })
+	if got := fate(t, r, secret); got != untold {
+		t.Errorf("it is %s, want %s", got, untold)
+	}
+	d, err := r.Diagnose(t.Context(), of.Ref())
+	if err != nil || !strings.HasPrefix(d.Headline, "Nothing has come yet. But ") || !d.Since.IsZero() {
+		t.Errorf("got %q, records since %v, %v; want that somebody came, and no record", d.Headline, d.Since, err)
+	}
+}
+
 func TestNewRegistryRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name string

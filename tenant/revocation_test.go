@@ -195,6 +195,9 @@ func TestFailuresOfOthers(t *testing.T) {
 	guess(500)
 	accept("a secret that is known", secret)
 	accept("an access token", "access-"+of.ID)
+	if _, err := fresh(r, t.Context(), "192.0.2.2:1", "access-"+of.ID); !errors.Is(err, scim.ErrUnauthorized) {
+		t.Errorf("an access token, where something is given for it: got %v, want ErrUnauthorized", err)
+	}
 	c.advance(time.Second)
 	_, next := connect(t, r, "fabrikam")
 	accept("a second later another one", next)

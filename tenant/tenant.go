@@ -97,7 +97,7 @@ type Status struct {
 	LastSeen    time.Time // of the last request with one of its tokens, to the minute; exactly, if it was the first after one that was refused
 	LastError   string    // what the last request that was refused was told
 	LastErrorAt time.Time
-	LastUnknown time.Time // of the last request to the tenant's address whose token was none of its connections', or of an access token for the connection without its credentials; to the minute
+	LastUnknown time.Time // of the last request to the tenant's address whose token was none of its connections', or of an access token for the connection without its credentials, or with a token of the connection that was hashed with a key which a process lacks; to the minute
 	Held        time.Time // since when the brake holds; zero: it does not
 	HeldReason  string    // for people
 	Approved    time.Time // until when the brake lets everything pass: see Registry.Approve
@@ -153,16 +153,13 @@ const maxText = 200
 
 // check reports what is wrong with the settings of a connection.
 func (c *Connection) check() error {
-	for _, text := range []struct {
-		name, value string
-		needed      bool
-	}{{"Tenant", c.Tenant, true}, {"Name", c.Name, false}, {"Provider", c.Provider, false}} {
-		if err := checkText(text.name, text.value, text.needed); err != nil {
+	if err := checkTenant(c.Tenant); err != nil {
+		return err
+	}
+	for _, text := range []struct{ name, value string }{{"Name", c.Name}, {"Provider", c.Provider}} {
+		if err := checkText(text.name, text.value, false); err != nil {
 			return err
 		}
-	}
-	if strings.Contains(c.Tenant, "/") || c.Tenant == "." || c.Tenant == ".." {
-		return invalid("Tenant is %q, which is no segment of an address", c.Tenant)
 	}
 	if c.Types != nil && len(c.Types) == 0 || slices.Contains(c.Types, "") {
 		return invalid("Types names no resource type; nil means all")
@@ -202,6 +199,16 @@ var guid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{1
 func isKeysURL(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && !strings.Contains(text, "#")
+}
+
+func checkTenant(name string) error {
+	if err := checkText("Tenant", name, true); err != nil {
+		return err
+	}
+	if strings.Contains(name, "/") || name == "." || name == ".." {
+		return invalid("Tenant is %q, which is no segment of an address", name)
+	}
+	return nil
 }
 
 func checkText(name, value string, needed bool) error {
