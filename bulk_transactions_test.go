@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/usherkit/scim"
@@ -20,32 +19,33 @@ import (
 
 // Bulk over Stores with and without transactions.
 
-// transactions makes a store in memory a Transactor, by snapshots.
+// transactions are those of a store in memory, which nest or do not, and of which
+// some fail.
 type transactions struct {
 	*memstore.Store
 	nests    bool
-	mu       *sync.Mutex // held by the outer transaction
-	failing  int         // commits of outer transactions that are to fail
-	retrying int         // outer transactions that are to be tried twice
-	begun    *[]int      // depths of the transactions that were begun
+	failing  int    // commits of outer transactions that are to fail
+	retrying int    // outer transactions that are to be tried twice
+	begun    *[]int // depths of the transactions that were begun
+	running  bool   // an outer transaction runs
 }
 
 func newTransactions(nests bool) *transactions {
-	return &transactions{Store: new(memstore.Store), nests: nests, mu: new(sync.Mutex), begun: new([]int)}
+	return &transactions{Store: new(memstore.Store), nests: nests, begun: new([]int)}
 }
 
 var errCommit = errors.New("the commit failed")
 
 func (s *transactions) InTx(ctx context.Context, fn func(context.Context, scim.Store) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	inner := scim.Store(s.Store)
-	if s.nests {
-		inner = &nested{s.Store, s.begun, 1}
-	}
 	try := func() error {
 		*s.begun = append(*s.begun, 0)
-		return within(s.Store, func() error {
+		s.running = true
+		defer func() { s.running = false }()
+		return s.Store.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
+			inner := scim.Store(callByCall{tx})
+			if s.nests {
+				inner = &nested{tx.(scim.Transactor), s.begun, 1}
+			}
 			if err := fn(ctx, inner); err != nil {
 				return err
 			}
@@ -68,32 +68,20 @@ func (s *transactions) InTx(ctx context.Context, fn func(context.Context, scim.S
 
 // nested is the Store in a transaction that can begin another.
 type nested struct {
-	*memstore.Store
+	scim.Transactor
 	begun *[]int
 	depth int
 }
 
 func (s *nested) InTx(ctx context.Context, fn func(context.Context, scim.Store) error) error {
 	*s.begun = append(*s.begun, s.depth)
-	return within(s.Store, func() error { return fn(ctx, &nested{s.Store, s.begun, s.depth + 1}) })
+	return s.Transactor.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
+		return fn(ctx, &nested{tx.(scim.Transactor), s.begun, s.depth + 1})
+	})
 }
 
-// within undoes what fn did if it fails or panics.
-func within(s *memstore.Store, fn func() error) (err error) {
-	var was bytes.Buffer
-	if err := s.Snapshot(&was); err != nil {
-		return err
-	}
-	done := false
-	defer func() {
-		if !done {
-			err = errors.Join(err, s.Restore(&was))
-		}
-	}()
-	err = fn()
-	done = err == nil
-	return err
-}
+// callByCall is no Transactor, whatever the Store in it is.
+type callByCall struct{ scim.Store }
 
 // stagingHooks refuse some users after they were stored, and count the others.
 type stagingHooks struct {
@@ -210,7 +198,7 @@ func TestBulkOfClientThatGoes(t *testing.T) {
 		name  string
 		store scim.Store
 		want  int
-	}{{"without transactions", new(memstore.Store), 3}, {"with transactions", newTransactions(true), 0}} {
+	}{{"without transactions", callByCall{new(memstore.Store)}, 3}, {"with transactions", newTransactions(true), 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			hooks := &leavingHooks{leave: cancel, at: 3}
@@ -360,7 +348,7 @@ func TestBulkCircleUndone(t *testing.T) {
 		want  []string
 		total int
 	}{
-		{"without transactions", new(memstore.Store), []string{"409", "409", "409", "201"}, 2},
+		{"without transactions", callByCall{new(memstore.Store)}, []string{"409", "409", "409", "201"}, 2},
 		{"with transactions", newTransactions(false), []string{"409", "409", "409", "201"}, 2},
 		{"with transactions that nest", newTransactions(true), []string{"409", "409", "409", "201"}, 2},
 		{"of which none can be undone", undeletable{new(memstore.Store)}, []string{"409", "409", "500", "201"}, 3},
@@ -380,7 +368,7 @@ func TestBulkCircleUndone(t *testing.T) {
 }
 
 // undeletable is a Store that deletes nothing.
-type undeletable struct{ *memstore.Store }
+type undeletable struct{ scim.Store }
 
 func (undeletable) Delete(context.Context, scim.Ref, string) error { return errCommit }
 

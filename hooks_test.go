@@ -158,7 +158,7 @@ func TestAdmitRefuses(t *testing.T) {
 func TestAFailedHookIsLoggedAndTheWriteStands(t *testing.T) {
 	var log bytes.Buffer
 	j := &journal{fail: map[string]error{"UserStaged": errors.New("mail server is down")}}
-	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: j, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	e := newSite(t, callByCall{&memstore.Store{}}, &scim.Options{Hooks: j, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	e.must(201, "POST", "/Users", `{"userName":"ann"}`)
 	e.must(200, "GET", "/Users?filter=userName+eq+%22ann%22", "")
 	if !strings.Contains(log.String(), "mail server is down") || !strings.Contains(log.String(), `"level":"ERROR"`) {
@@ -166,28 +166,17 @@ func TestAFailedHookIsLoggedAndTheWriteStands(t *testing.T) {
 	}
 }
 
-// transactor is a Store with transactions, of the simplest kind: one at a
-// time, over a copy that takes the place of the original.
+// transactor marks the contexts of its transactions, and counts them.
 type transactor struct {
 	*memstore.Store
-	mu   sync.Mutex
 	runs int
 }
 
 type inTx struct{}
 
 func (s *transactor) InTx(ctx context.Context, fn func(context.Context, scim.Store) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.runs++
-	var before bytes.Buffer
-	if err := s.Store.Snapshot(&before); err != nil {
-		return err
-	}
-	if err := fn(context.WithValue(ctx, inTx{}, true), s.Store); err != nil {
-		return errors.Join(err, s.Store.Restore(&before))
-	}
-	return nil
+	return s.Store.InTx(context.WithValue(ctx, inTx{}, true), fn)
 }
 
 type txHooks struct {
@@ -240,7 +229,7 @@ func TestHooksOfAUserWithoutGroups(t *testing.T) {
 
 func TestAFailedHookKeepsNoOtherFromBeingTold(t *testing.T) {
 	j := &journal{fail: map[string]error{"UserDeactivated": errors.New("down"), "UserUpdated": errors.New("down")}}
-	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: j})
+	e := newSite(t, callByCall{&memstore.Store{}}, &scim.Options{Hooks: j})
 	user := "/Users/" + e.must(201, "POST", "/Users", `{"userName":"ann"}`).id()
 	j.take()
 	e.must(200, "PATCH", user, patchBody(`{"op":"replace","value":{"active":false,"title":"x"}}`))
@@ -255,7 +244,7 @@ func (panicking) OnUserStaged(context.Context, scim.UserEvent) error { panic("no
 
 func TestAPanicOfAHookAfterTheWriteIsNoFailureOfIt(t *testing.T) {
 	var log bytes.Buffer
-	e := newSite(t, &memstore.Store{}, &scim.Options{Hooks: panicking{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	e := newSite(t, callByCall{&memstore.Store{}}, &scim.Options{Hooks: panicking{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	e.must(201, "POST", "/Users", `{"userName":"ann"}`)
 	if !strings.Contains(log.String(), "no mail server") {
 		t.Errorf("the log does not tell: %s", log.String())

@@ -162,6 +162,9 @@ func (rec *record) hasKey(k scim.Key) bool {
 func byNumber(a, b *record) int { return cmp.Compare(a.number, b.number) }
 
 func insertRecord(list []*record, rec *record) []*record {
+	if n := len(list); n == 0 || list[n-1].number < rec.number {
+		return append(list, rec)
+	}
 	i, found := slices.BinarySearchFunc(list, rec, byNumber)
 	if found {
 		return list

@@ -17,35 +17,57 @@ import (
 // page of everything in the order of creation is found by its place, in no more
 // time for being far down.
 func (s *Store) List(ctx context.Context, q scim.Query) (*scim.Page, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+	return s.list(ctx, nil, q)
+}
+
+func (s *Store) list(ctx context.Context, tx *transaction, q scim.Query) (*scim.Page, error) {
 	q.Offset, q.Limit = max(q.Offset, 0), max(q.Limit, 0)
+	page, torn, err := s.look(ctx, tx, &q, false)
+	if torn {
+		page, _, err = s.look(ctx, tx, &q, true)
+	}
+	return page, err
+}
+
+// look returns the page, and whether a transaction began meanwhile that may have
+// been seen half done. To one that keeps, a transaction that comes waits.
+func (s *Store) look(ctx context.Context, tx *transaction, q *scim.Query, keeps bool) (page *scim.Page, torn bool, err error) {
 	s.mu.RLock()
+	tx, err = s.admit(ctx, s.mu.RLocker(), tx, q.Tenant)
+	if err != nil {
+		s.mu.RUnlock()
+		return nil, false, err
+	}
 	after, err := s.numberAt(q.After)
 	if err != nil {
 		s.mu.RUnlock()
-		return nil, err
+		return nil, false, err
 	}
 	t := s.tenants[q.Tenant]
 	if t == nil || t.types[q.Type] == nil {
 		s.mu.RUnlock()
-		return &scim.Page{}, nil
+		return &scim.Page{}, false, nil
 	}
 	in := t.types[q.Type]
 	if q.Filter == nil && q.Sort.IsZero() {
 		defer s.mu.RUnlock()
-		return s.page(t, in, after, q), nil
+		return s.page(tx, t, in, after, *q), false, nil
 	}
 	found, sorted := in.narrow(t, q.Filter)
+	taken := t.taken.Load()
+	if keeps {
+		t.lists.RLock()
+		defer t.lists.RUnlock()
+	}
 	s.mu.RUnlock()
 	if err := q.Scans(len(found)); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !sorted {
 		slices.SortFunc(found, byNumber)
 	}
-	return s.match(ctx, t, found, after, q)
+	page, err = s.match(ctx, tx, t, found, after, *q)
+	return page, tx == nil && t.taken.Load() != taken, err
 }
 
 // place is where a record stands in the order of creation, as text.
@@ -65,7 +87,7 @@ func (c *contents) numberAt(p scim.Place) (uint64, error) {
 }
 
 // page returns a page of everything.
-func (s *Store) page(t *tenant, in *collection, after uint64, q scim.Query) *scim.Page {
+func (s *Store) page(tx *transaction, t *tenant, in *collection, after uint64, q scim.Query) *scim.Page {
 	page := &scim.Page{Total: len(in.order)}
 	rest := in.order[sort.Search(len(in.order), func(i int) bool { return in.order[i].number > after }):]
 	rest = rest[min(q.Offset, len(rest)):]
@@ -78,7 +100,7 @@ func (s *Store) page(t *tenant, in *collection, after uint64, q scim.Query) *sci
 	}
 	page.Resources = make([]*scim.Resource, len(shown))
 	for i, rec := range shown {
-		page.Resources[i] = s.project(t, rec, rec.resource.Load(), q.Projection)
+		page.Resources[i] = s.project(tx, t, rec, rec.resource.Load(), q.Projection)
 	}
 	return page
 }
@@ -146,7 +168,7 @@ func compare(order scim.Sort, a, b match) int {
 }
 
 // match returns the page of those records that match the filter.
-func (s *Store) match(ctx context.Context, t *tenant, records []*record, after uint64, q scim.Query) (*scim.Page, error) {
+func (s *Store) match(ctx context.Context, tx *transaction, t *tenant, records []*record, after uint64, q scim.Query) (*scim.Page, error) {
 	order := q.Sort
 	from := match{rec: &record{number: after}, key: q.After.Key}
 	page, matches, sorts := &scim.Page{}, []match(nil), !q.Sort.IsZero()
@@ -164,7 +186,7 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, after u
 	// The filter sees each resource with its sets, whatever the page wants.
 	// One copy serves for all.
 	var with scim.Resource
-	sets := &[2]live{{store: s, tenant: t}, {store: s, tenant: t, groups: true}}
+	sets := &[2]live{{store: s, tx: tx, tenant: t}, {store: s, tx: tx, tenant: t, groups: true}}
 	members, groups := &sets[0], &sets[1]
 	satisfies := q.Matcher(ctx)
 	for i, rec := range records {
@@ -213,7 +235,7 @@ func (s *Store) match(ctx context.Context, t *tenant, records []*record, after u
 		defer s.mu.RUnlock()
 	}
 	for _, m := range shown {
-		page.Resources = append(page.Resources, s.project(t, m.rec, m.r, q.Projection))
+		page.Resources = append(page.Resources, s.project(tx, t, m.rec, m.r, q.Projection))
 	}
 	return page, nil
 }

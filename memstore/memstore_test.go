@@ -289,69 +289,99 @@ func TestSetsAreSnapshots(t *testing.T) {
 // After any sequence of calls what is found by an index is what a search
 // through everything finds.
 func TestRandomCalls(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
 	s := new(Store)
-	var all [2][]scim.Ref // users, groups
-	pick := func(of int) scim.Ref {
-		if len(all[of]) == 0 {
-			return scim.Ref{Type: "User", ID: "nobody"}
-		}
-		return all[of][random.IntN(len(all[of]))]
-	}
-	someone := func() string { return pick(min(random.IntN(6), 1) ^ 1).ID } // a user more often than a group
+	calls := &randomCalls{Rand: rand.New(rand.NewPCG(1, 2)), most: 4}
 	for step := range 6000 {
-		u := numbered(random.IntN(40))
-		u.DisplayName = fmt.Sprint("Name ", random.IntN(4)) // shared by several
-		u.Emails = append(u.Emails, u.Emails[0], scim.Value{Value: fmt.Sprint("team", random.IntN(3), "@example.com")})
-		change := userChange(u)
-		kind := random.IntN(2)
-		if kind == 1 {
-			change = groupChange(fmt.Sprint("Group ", random.IntN(12)))
-			for range random.IntN(4) {
-				change.Members.Add = append(change.Members.Add, scim.Member{ID: someone()})
-				change.Members.Remove = append(change.Members.Remove, someone())
-			}
-			change.Members.Reset = random.IntN(10) == 0
-			if random.IntN(2) == 0 {
-				change.Document, change.Keys = scim.Document{}, nil
-			}
-		}
-		var err error
-		switch random.IntN(8) {
-		case 0, 1:
-			if change.Document.IsZero() {
-				continue
-			}
-			var made *scim.Updated
-			if made, err = s.Create(ctx, scim.Ref{Type: []string{"User", "Group"}[kind]}, change); err == nil {
-				all[kind] = append(all[kind], made.Resource.Ref)
-			}
-		case 2:
-			ref := pick(kind)
-			err = s.Delete(ctx, ref, "")
-			all[kind] = slices.DeleteFunc(all[kind], func(r scim.Ref) bool { return r == ref })
-		default:
-			ref := pick(kind)
-			if random.IntN(3) == 0 { // hand out a set, which the change must not touch
-				if r, err := s.Get(ctx, ref, someMember); err == nil {
-					before := idsOf(r.Members)
-					defer func() {
-						if after := idsOf(r.Members); !slices.Equal(after, before) {
-							t.Errorf("step %d: a Set changed from %v to %v", step, before, after)
-						}
-					}()
-				}
-			}
-			_, err = s.Update(ctx, ref, change)
-		}
-		if err != nil && !errors.Is(err, scim.ErrUniqueness) && !errors.Is(err, scim.ErrInvalidValue) && !errors.Is(err, scim.ErrNotFound) {
-			t.Fatalf("step %d: %v", step, err)
-		}
+		calls.one(t, ctx, s)
 		if step%50 == 0 {
 			checkInvariants(t, s, step)
 		}
 	}
 	checkInvariants(t, s, 6000)
+	calls.checkSets(t)
+}
+
+// randomCalls are calls of a Store that often succeed.
+type randomCalls struct {
+	*rand.Rand
+	most int           // fewer members than that are added or removed at once
+	all  [2][]scim.Ref // users, groups
+	sets []keptSet     // that were handed out, and that no call must touch
+}
+
+type keptSet struct {
+	set  scim.Set
+	held []string
+}
+
+func (r *randomCalls) pick(of int) scim.Ref {
+	if len(r.all[of]) == 0 {
+		return scim.Ref{Type: "User", ID: "nobody"}
+	}
+	return r.all[of][r.IntN(len(r.all[of]))]
+}
+
+func (r *randomCalls) one(t *testing.T, ctx context.Context, s scim.Store) {
+	t.Helper()
+	someone := func() string { return r.pick(min(r.IntN(6), 1) ^ 1).ID } // a user more often than a group
+	u := numbered(r.IntN(40))
+	u.DisplayName = fmt.Sprint("Name ", r.IntN(4)) // shared by several
+	u.Emails = append(u.Emails, u.Emails[0], scim.Value{Value: fmt.Sprint("team", r.IntN(3), "@example.com")})
+	change := userChange(u)
+	kind := r.IntN(2)
+	if kind == 1 {
+		change = groupChange(fmt.Sprint("Group ", r.IntN(12)))
+		for range r.IntN(r.most) {
+			change.Members.Add = append(change.Members.Add, scim.Member{ID: someone()})
+			change.Members.Remove = append(change.Members.Remove, someone())
+		}
+		change.Members.Reset = r.IntN(10) == 0
+		if r.IntN(2) == 0 {
+			change.Document, change.Keys = scim.Document{}, nil
+		}
+	}
+	ref := r.pick(kind)
+	var err error
+	switch r.IntN(8) {
+	case 0, 1:
+		if change.Document.IsZero() {
+			return
+		}
+		var made *scim.Updated
+		if made, err = s.Create(ctx, scim.Ref{Type: []string{"User", "Group"}[kind]}, change); err == nil {
+			r.all[kind] = append(r.all[kind], made.Resource.Ref)
+		}
+	case 2:
+		err = s.Delete(ctx, ref, "")
+		r.all[kind] = slices.DeleteFunc(slices.Clone(r.all[kind]), func(other scim.Ref) bool { return other == ref })
+	default:
+		if r.IntN(3) == 0 {
+			if r2, err := s.Get(ctx, ref, someMember); err == nil && r2.Members != nil {
+				r.sets = append(r.sets, keptSet{r2.Members, idsOf(r2.Members)})
+			}
+		}
+		_, err = s.Update(ctx, ref, change)
+	}
+	if err != nil && !errors.Is(err, scim.ErrUniqueness) && !errors.Is(err, scim.ErrInvalidValue) && !errors.Is(err, scim.ErrNotFound) {
+		t.Fatal(err)
+	}
+}
+
+func (r *randomCalls) checkSets(t *testing.T) {
+	t.Helper()
+	if len(r.sets) < 10 {
+		t.Errorf("%d Sets were handed out, want more", len(r.sets))
+	}
+	for _, kept := range r.sets {
+		if got := idsOf(kept.set); !slices.Equal(got, kept.held) {
+			t.Fatalf("a Set changed from %v to %v", kept.held, got)
+		}
+		for _, id := range kept.held {
+			if !must(kept.set.Has(id)) {
+				t.Fatalf("a Set of %v has %s no more", kept.held, id)
+			}
+		}
+	}
 }
 
 func checkInvariants(t *testing.T, s *Store, step int) {

@@ -33,10 +33,12 @@ func (s *set) all() []*record {
 	return s.list
 }
 
-// find returns the record's place in the list, or -1.
+const nowhere = -1 // is no place in a list
+
+// find returns the record's place in the list, or nowhere.
 func (s *set) find(rec *record) int {
 	if s == nil {
-		return -1
+		return nowhere
 	}
 	if s.at == nil {
 		return slices.Index(s.list, rec)
@@ -44,7 +46,7 @@ func (s *set) find(rec *record) int {
 	if i, ok := s.at[rec]; ok {
 		return i
 	}
-	return -1
+	return nowhere
 }
 
 // add reports whether the record was not in the set before.
@@ -65,17 +67,13 @@ func (s *set) add(rec *record) bool {
 	return true
 }
 
-// remove reports whether the record was in the set before.
-func (s *set) remove(rec *record) bool {
+// remove returns the place where the record was, or nowhere.
+func (s *set) remove(rec *record) (was int) {
 	i := s.find(rec)
-	if i < 0 {
-		return false
+	if i == nowhere {
+		return nowhere
 	}
-	if s.shared.Load() {
-		s.list = slices.Clone(s.list)
-		s.shared.Store(false)
-		s.copied++
-	}
+	s.unshare()
 	last := len(s.list) - 1
 	moved := s.list[last]
 	s.list[i], s.list[last] = moved, nil
@@ -87,7 +85,32 @@ func (s *set) remove(rec *record) bool {
 		s.at[moved] = i
 		delete(s.at, rec)
 	}
-	return true
+	return i
+}
+
+// putBack is the reverse of a removal from a place, after which nothing else has
+// changed.
+func (s *set) putBack(rec *record, place int) {
+	s.add(rec)
+	last := len(s.list) - 1
+	if place == last {
+		return
+	}
+	s.unshare()
+	moved := s.list[place]
+	s.list[place], s.list[last] = rec, moved
+	if s.at != nil {
+		s.at[rec], s.at[moved] = place, last
+	}
+}
+
+// unshare goes on with a copy if the list was handed out.
+func (s *set) unshare() {
+	if s.shared.Load() {
+		s.list = slices.Clone(s.list)
+		s.shared.Store(false)
+		s.copied++
+	}
 }
 
 // retire tells the snapshots of a set whose record is deleted that the set no
@@ -101,6 +124,7 @@ func (s *set) retire() {
 // A snapshot is the scim.Set of what a set held at one moment.
 type snapshot struct {
 	store  *Store
+	tx     *transaction // in which it was taken; nil outside
 	tenant *tenant
 	set    *set
 	copied int // set.copied at that moment
@@ -112,12 +136,12 @@ type snapshot struct {
 }
 
 // snapshotOf is called with the lock held for reading.
-func (s *Store) snapshotOf(t *tenant, of *set, groups bool) scim.Set {
+func (s *Store) snapshotOf(tx *transaction, t *tenant, of *set, groups bool) scim.Set {
 	if len(of.all()) == 0 {
 		return scim.SetOf()
 	}
 	of.shared.Store(true)
-	return &snapshot{store: s, tenant: t, set: of, copied: of.copied, list: of.list, groups: groups}
+	return &snapshot{store: s, tx: tx, tenant: t, set: of, copied: of.copied, list: of.list, groups: groups}
 }
 
 func (s *snapshot) All() iter.Seq2[scim.Member, error] {
@@ -125,7 +149,7 @@ func (s *snapshot) All() iter.Seq2[scim.Member, error] {
 		for _, rec := range s.list {
 			m := rec.member()
 			if s.groups {
-				m.Display = rec.name()
+				m.Display = nameIn(rec.seenBy(s.tx))
 			}
 			if !yield(m, nil) {
 				return
@@ -158,6 +182,7 @@ func (s *snapshot) Has(id string) (bool, error) {
 // the filters, which look into few sets; a look costs a lock, not a snapshot.
 type live struct {
 	store  *Store
+	tx     *transaction // that asks; nil outside
 	tenant *tenant
 	rec    *record
 	groups bool // the record's groups, not its members
@@ -173,7 +198,7 @@ func (l *live) set() *set {
 func (l *live) All() iter.Seq2[scim.Member, error] {
 	l.store.mu.RLock()
 	defer l.store.mu.RUnlock()
-	return l.store.snapshotOf(l.tenant, l.set(), l.groups).All()
+	return l.store.snapshotOf(l.tx, l.tenant, l.set(), l.groups).All()
 }
 
 func (l *live) Has(id string) (bool, error) {
@@ -182,9 +207,9 @@ func (l *live) Has(id string) (bool, error) {
 	return l.set().find(l.tenant.get(id)) >= 0, nil
 }
 
-// name returns the displayName in the record's document.
-func (rec *record) name() string {
-	raw, _ := rec.resource.Load().Document.Get("displayName")
+// nameIn returns the displayName in a resource's document.
+func nameIn(r *scim.Resource) string {
+	raw, _ := r.Document.Get("displayName")
 	if len(raw) < 2 || raw[0] != '"' {
 		return ""
 	}

@@ -3,11 +3,11 @@ package memstore
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -50,32 +50,27 @@ type savedKey struct {
 }
 
 // Snapshot writes everything in the Store, as of one moment, as JSON: an
-// object with an array of resources, one a line, in the order of creation. The
-// Store can be used meanwhile. The places that its pages end in ([scim.Place])
+// object with an array of resources, one a line, in the order of creation. What
+// a transaction has written that has not ended is not in it, so it waits for none.
+// The Store can be used meanwhile. The places that its pages end in ([scim.Place])
 // are found again in the Store that it is restored to.
 func (s *Store) Snapshot(w io.Writer) error {
-	type entry struct {
-		number   uint64
-		resource *scim.Resource
-		members  []*record
-	}
 	var entries []entry
 	s.mu.RLock()
 	created := s.created
-	for _, t := range s.tenants {
+	for name, t := range s.tenants {
+		first := len(entries)
 		for _, rec := range t.slots.records {
-			if rec == nil { // deleted
-				continue
+			if rec != nil { // not deleted
+				entries = append(entries, entryOf(rec))
 			}
-			e := entry{rec.number, rec.resource.Load(), rec.memberList()}
-			if e.members != nil {
-				rec.members.shared.Store(true)
-			}
-			entries = append(entries, e)
+		}
+		if tx := s.held[name]; tx != nil && len(tx.log) > 0 {
+			entries = append(entries[:first], before(tx.log, t, entries[first:])...)
 		}
 	}
 	s.mu.RUnlock()
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
+	slices.SortFunc(entries, func(a, b entry) int { return byNumber(a.rec, b.rec) })
 
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "{%q: %d, \"created\": %d, \"resources\": [", formatName, formatValue, created) // a bufio.Writer keeps its error for Flush
@@ -90,10 +85,10 @@ func (s *Store) Snapshot(w io.Writer) error {
 			Tenant: r.Tenant, Type: r.Type, ID: r.ID, Version: r.Version,
 			Created: r.Created, LastModified: r.LastModified, Document: json.RawMessage(r.Document.String()),
 		}
-		if e.number != last+1 { // others were deleted
-			in.Number = e.number
+		if e.rec.number != last+1 { // others were deleted
+			in.Number = e.rec.number
 		}
-		last = e.number
+		last = e.rec.number
 		for _, k := range r.Keys {
 			in.Keys = append(in.Keys, savedKey(k))
 		}
@@ -116,6 +111,56 @@ func (s *Store) Snapshot(w io.Writer) error {
 	return nil
 }
 
+// An entry is a record as a snapshot has it.
+type entry struct {
+	rec      *record
+	resource *scim.Resource
+	members  []*record
+}
+
+// entryOf is called with the lock held for reading.
+func entryOf(rec *record) entry {
+	e := entry{rec, rec.resource.Load(), slices.Clip(rec.memberList())}
+	if e.members != nil {
+		rec.members.shared.Store(true)
+	}
+	return e
+}
+
+// before returns the entries of a tenant as they were before a transaction made
+// the changes. The lists of members that the Store has stay as they are.
+func before(log []change, t *tenant, entries []entry) []entry {
+	found := map[*record]entry{}
+	for _, e := range entries {
+		found[e.rec] = e
+	}
+	for _, c := range slices.Backward(log) {
+		if c.tenant != t {
+			continue
+		}
+		e := found[c.rec]
+		switch c.kind {
+		case created:
+			delete(found, c.rec)
+			continue
+		case deleted:
+			e = entryOf(c.rec)
+		case replaced:
+			e.resource = c.was
+		case joined: // as the last
+			e.members = slices.Clip(e.members[:len(e.members)-1])
+		case left:
+			if c.at != nowhere {
+				e.members = append(e.members, c.member)
+				last := len(e.members) - 1
+				e.members[c.at], e.members[last] = c.member, e.members[c.at]
+			}
+		}
+		found[c.rec] = e
+	}
+	return slices.Collect(maps.Values(found))
+}
+
 // Restore replaces everything in the Store by what a snapshot holds, which an
 // earlier version of this package may have written. If it
 // reports an error the Store is as it was. The Keys of the resources are those
@@ -128,6 +173,10 @@ func (s *Store) Restore(r io.Reader) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.contents = *restored
+	for _, tx := range s.held {
+		tx.log, tx.over = nil, errReplaced
+	}
+	clear(s.held)
 	return nil
 }
 

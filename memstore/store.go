@@ -4,6 +4,11 @@
 //
 // Looking up a resource by its id or one of its Keys, and adding a member to a
 // group or removing one, cost the same however much is stored.
+//
+// It is a scim.Transactor, as the Stores in databases are: a hook that fails undoes
+// the write. Other calls on the tenant wait until the hooks of a write have returned. So a
+// hook that asks the Store something does so with the context that it was given: with
+// another one it would wait for itself.
 package memstore
 
 import (
@@ -30,6 +35,8 @@ type Store struct {
 	mu  sync.RWMutex
 	ids uuid7.Source
 	contents
+	transacts bool                    // there ever was a transaction
+	held      map[string]*transaction // by the tenants that they keep to themselves
 }
 
 // contents are what a Store keeps and a snapshot carries.
@@ -43,6 +50,8 @@ type tenant struct {
 	slots slots
 	byID  lookup
 	types map[string]*collection
+	taken atomic.Uint64 // how many transactions have made it their own
+	lists sync.RWMutex  // locked for reading by lists for which those wait that would make it their own
 }
 
 // A collection holds the resources of one type of a tenant.
@@ -63,20 +72,26 @@ type record struct {
 	number   uint64 // the place in the order of creation
 	revision uint64 // Resource.Version as a number
 	resource atomic.Pointer[scim.Resource]
-	members  *set // of a group; nil while there never was one
-	groups   *set // the groups it is a member of; nil likewise
+	before   atomic.Pointer[scim.Resource] // what it was before the transaction that has changed it and has not ended, else nil
+	members  *set                          // of a group; nil while there never was one
+	groups   *set                          // the groups it is a member of; nil likewise
 }
 
-var _ scim.Store = (*Store)(nil)
+var _ scim.Transactor = (*Store)(nil)
 
 // Create implements scim.Store.
 func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
+	return s.create(ctx, nil, ref, c)
+}
+
+func (s *Store) create(ctx context.Context, tx *transaction, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
 	if c.Document.IsZero() {
 		return nil, errors.New("memstore: Create without a Document")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	tx, err := s.admit(ctx, &s.mu, tx, ref.Tenant)
+	if err != nil {
 		return nil, err
 	}
 	t := s.tenant(ref.Tenant)
@@ -98,34 +113,41 @@ func (s *Store) Create(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	rec := s.insert(t, in, &scim.Resource{
 		Ref: scim.Ref{ID: id}, Created: now, LastModified: now, Document: c.Document, Keys: c.Keys,
 	}, 1)
+	tx.note(change{kind: created, tenant: t, rec: rec})
 	u := &scim.Updated{Resource: rec.resource.Load()}
-	for _, m := range add {
-		if rec.addMember(m) {
-			u.Added = append(u.Added, m.member())
-		}
-	}
+	u.Added = t.addMembers(tx, rec, add)
 	return u, nil
 }
 
 // Get implements scim.Store.
 func (s *Store) Get(ctx context.Context, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
+	return s.get(ctx, nil, ref, p)
+}
+
+func (s *Store) get(ctx context.Context, tx *transaction, ref scim.Ref, p scim.Projection) (*scim.Resource, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	tx, err := s.admit(ctx, s.mu.RLocker(), tx, ref.Tenant)
+	if err != nil {
+		return nil, err
+	}
 	t, rec := s.find(ref)
 	if rec == nil {
 		return nil, scim.ErrNotFound
 	}
-	return s.project(t, rec, rec.resource.Load(), p), nil
+	return s.project(tx, t, rec, rec.resource.Load(), p), nil
 }
 
 // Update implements scim.Store.
 func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
+	return s.update(ctx, nil, ref, c)
+}
+
+func (s *Store) update(ctx context.Context, tx *transaction, ref scim.Ref, c scim.Change) (*scim.Updated, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	tx, err := s.admit(ctx, &s.mu, tx, ref.Tenant)
+	if err != nil {
 		return nil, err
 	}
 	t, rec := s.find(ref)
@@ -152,7 +174,7 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 
 	// From here on nothing can fail.
 	u := &scim.Updated{Resource: was}
-	u.Added, u.Removed = t.changeMembers(rec, c.Members, add)
+	u.Added, u.Removed = t.changeMembers(tx, rec, c.Members, add)
 	next := *was
 	if replaces {
 		next.Document, next.Keys = c.Document, c.Keys
@@ -163,6 +185,7 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 	} else if !replaces {
 		return u, nil
 	}
+	tx.noteReplaced(t, rec, was)
 	rec.resource.Store(&next)
 	u.Resource = &next
 	return u, nil
@@ -170,9 +193,14 @@ func (s *Store) Update(ctx context.Context, ref scim.Ref, c scim.Change) (*scim.
 
 // Delete implements scim.Store.
 func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error {
+	return s.delete(ctx, nil, ref, version)
+}
+
+func (s *Store) delete(ctx context.Context, tx *transaction, ref scim.Ref, version string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	tx, err := s.admit(ctx, &s.mu, tx, ref.Tenant)
+	if err != nil {
 		return err
 	}
 	t, rec := s.find(ref)
@@ -184,20 +212,20 @@ func (s *Store) Delete(ctx context.Context, ref scim.Ref, version string) error 
 		return scim.ErrVersion
 	}
 	for _, group := range rec.groupList() {
-		group.members.remove(rec)
-		next := *group.resource.Load()
+		at := group.members.remove(rec)
+		tx.note(change{kind: left, tenant: t, rec: group, member: rec, at: at, back: nowhere})
+		was := group.resource.Load()
+		next := *was
 		s.touch(group, &next)
+		tx.noteReplaced(t, group, was)
 		group.resource.Store(&next)
 	}
 	for _, m := range rec.memberList() {
-		m.groups.remove(rec)
+		back := m.groups.remove(rec)
+		tx.note(change{kind: left, tenant: t, rec: rec, member: m, at: nowhere, back: back})
 	}
-	rec.members.retire()
-	rec.groups.retire()
-	rec.in.reindex(rec, was.Keys, nil)
-	rec.in.order = removeRecord(rec.in.order, rec)
-	t.byID.remove(hash(rec.id), rec)
-	t.slots.give(rec)
+	t.remove(rec)
+	tx.note(change{kind: deleted, tenant: t, rec: rec})
 	return nil
 }
 
@@ -252,11 +280,27 @@ func (c *contents) insert(t *tenant, in *collection, r *scim.Resource, revision 
 	r.Version = strconv.FormatUint(revision, 10)
 	rec := &record{id: r.ID, in: in, number: c.created, revision: revision}
 	rec.resource.Store(r)
+	t.add(rec)
+	return rec
+}
+
+// add puts a record where it is found: one that is new, or was removed.
+func (t *tenant) add(rec *record) {
 	t.slots.take(rec)
 	t.byID.add(hash(rec.id), rec)
-	in.order = append(in.order, rec)
-	in.reindex(rec, nil, r.Keys)
-	return rec
+	rec.in.order = insertRecord(rec.in.order, rec)
+	rec.in.reindex(rec, nil, rec.resource.Load().Keys)
+}
+
+// remove is the reverse of add. The record keeps its sets, for the snapshots of
+// them.
+func (t *tenant) remove(rec *record) {
+	rec.members.retire()
+	rec.groups.retire()
+	rec.in.reindex(rec, rec.resource.Load().Keys, nil)
+	rec.in.order = removeRecord(rec.in.order, rec)
+	t.byID.remove(hash(rec.id), rec)
+	t.slots.give(rec)
 }
 
 // get returns the record with the id, or nil.
@@ -287,17 +331,17 @@ func (c *contents) find(ref scim.Ref) (*tenant, *record) {
 }
 
 // project adds to a Resource what a reader wants of the sets.
-func (s *Store) project(t *tenant, rec *record, r *scim.Resource, p scim.Projection) *scim.Resource {
+func (s *Store) project(tx *transaction, t *tenant, rec *record, r *scim.Resource, p scim.Projection) *scim.Resource {
 	members, groups := p.Members && len(rec.members.all()) > 0, p.Groups && len(rec.groups.all()) > 0
 	if !members && !groups {
 		return r
 	}
 	out := *r
 	if members {
-		out.Members = s.snapshotOf(t, rec.members, false)
+		out.Members = s.snapshotOf(tx, t, rec.members, false)
 	}
 	if groups {
-		out.Groups = s.snapshotOf(t, rec.groups, true)
+		out.Groups = s.snapshotOf(tx, t, rec.groups, true)
 	}
 	return &out
 }
@@ -328,10 +372,11 @@ func (t *tenant) resolve(d scim.MemberDelta, group *record) ([]*record, error) {
 
 // changeMembers applies a delta whose members to add are resolved, and returns
 // what it came to.
-func (t *tenant) changeMembers(group *record, d scim.MemberDelta, add []*record) (added, removed []scim.Member) {
+func (t *tenant) changeMembers(tx *transaction, group *record, d scim.MemberDelta, add []*record) (added, removed []scim.Member) {
 	remove := func(m *record) {
-		if group.members.remove(m) {
-			m.groups.remove(group)
+		if at := group.members.remove(m); at != nowhere {
+			back := m.groups.remove(group)
+			tx.note(change{kind: left, tenant: t, rec: group, member: m, at: at, back: back})
 			removed = append(removed, m.member())
 		}
 	}
@@ -351,12 +396,18 @@ func (t *tenant) changeMembers(group *record, d scim.MemberDelta, add []*record)
 			remove(m)
 		}
 	}
+	return t.addMembers(tx, group, add), removed
+}
+
+// addMembers returns those who are new.
+func (t *tenant) addMembers(tx *transaction, group *record, add []*record) (added []scim.Member) {
 	for _, m := range add {
 		if group.addMember(m) {
+			tx.note(change{kind: joined, tenant: t, rec: group, member: m})
 			added = append(added, m.member())
 		}
 	}
-	return added, removed
+	return added
 }
 
 // addMember adds m to the group in both directions, and reports whether it is
