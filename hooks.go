@@ -10,14 +10,15 @@ import "context"
 // once per write, with what really changed; a request that changes nothing
 // tells nothing.
 //
-// Where the Store is a [Transactor] the others run inside the transaction of
-// the write, with the context that InTx hands out, which is the one to use for
-// writes of the application's own: an error undoes the write and is answered as
-// the Store's errors are. The transaction may be retried, and the hook then
-// runs again. Otherwise the write stands when they run, their errors are only
-// logged, and they are told even if the client has gone. Where a write calls
-// for two hooks both are called, even if the first one fails. A hook must not
-// call the Handler.
+// Where the Store is a [Transactor], as those of memstore and sqlstore are, the
+// others run inside the transaction of the write, with the context that InTx
+// hands out, which is the one to use for reads of the Store and writes of the
+// application's own: an error undoes the write and is answered as the Store's
+// errors are. The transaction may be retried, and the hook then runs again; and
+// what a hook waits for, others may wait for too. Otherwise the write stands when
+// they run, their errors are only logged, and they are told even if the client
+// has gone. Where a write calls for two hooks both are called, even if the first
+// one fails. A hook must not call the Handler.
 //
 // In a bulk request many writes share a transaction of a Transactor, and Admit
 // too is asked inside it, so it must not wait for the Store outside of it. If

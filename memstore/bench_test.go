@@ -1,6 +1,8 @@
 package memstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
@@ -103,6 +105,30 @@ func BenchmarkUpdate(b *testing.B) {
 	for b.Loop() {
 		must(s.Update(ctx, ref, off))
 		must(s.Update(ctx, ref, on))
+	}
+}
+
+// A change in a transaction of its own, as it is where there are hooks.
+func BenchmarkInTx(b *testing.B) {
+	s := new(Store)
+	user := typical(1)
+	on := userChange(user)
+	user.Active = false
+	off := userChange(user)
+	fill(b, s, 10_000)
+	ref := create(b, s, "User", on)
+	for name, end := range map[string]error{"takes effect": nil, "is undone": errUndone} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if err := s.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
+					_, err := tx.Update(ctx, ref, []scim.Change{off, on}[i%2])
+					return errors.Join(err, end)
+				}); !errors.Is(err, end) {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -29,8 +29,9 @@ func (s *Store) list(ctx context.Context, tx *transaction, q scim.Query) (*scim.
 	return page, err
 }
 
-// look returns the page, and whether a transaction began meanwhile that may have
-// been seen half done. To one that keeps, a transaction that comes waits.
+// look returns the page, and whether a transaction came meanwhile, of which half
+// may have been seen. For a look that keeps the tenant, one that comes waits: so
+// the first look costs no lock, and the second is the last.
 func (s *Store) look(ctx context.Context, tx *transaction, q *scim.Query, keeps bool) (page *scim.Page, torn bool, err error) {
 	s.mu.RLock()
 	tx, err = s.admit(ctx, s.mu.RLocker(), tx, q.Tenant)

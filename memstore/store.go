@@ -26,7 +26,7 @@ import (
 	"github.com/usherkit/scim/internal/uuid7"
 )
 
-// A Store is a scim.Store in memory. The zero Store is empty and ready to use.
+// A Store is a scim.Transactor in memory. The zero Store is empty and ready to use.
 // It must not be copied once it is used, and its fields not changed.
 type Store struct {
 	Now   func() time.Time // the clock; default: time.Now; called for one write at a time

@@ -16,7 +16,8 @@ import (
 // is handed, is in the transaction too; called with another context it waits for
 // a transaction that waits for it, until that context ends.
 //
-// InTx calls fn once. It reports ErrUnavailable if Restore replaces what the
+// InTx calls fn once, and a nil of fn takes effect even if the context has ended
+// meanwhile. It reports ErrUnavailable if Restore replaces what the
 // transaction has read and written, and so does a call inside that would wait
 // for a transaction that waits for this one: both have several tenants.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx scim.Store) error) error {
@@ -190,7 +191,7 @@ func (tx *transaction) take(ctx context.Context, tenant string) error {
 		s.held = map[string]*transaction{}
 	}
 	s.held[tenant] = tx
-	if t := s.tenants[tenant]; t != nil {
+	if t := s.tenants[tenant]; t != nil { // see look, which may be at work without the Store's lock
 		t.taken.Add(1)
 		s.mu.Unlock()
 		t.lists.Lock()

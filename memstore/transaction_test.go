@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -22,96 +21,6 @@ import (
 )
 
 var errUndone = errors.New("to be undone")
-
-// resources are the lines of a snapshot but the first, with the number of those
-// created: the numbers that a transaction takes come back at its end.
-func resources(snapshot string) []string { return strings.Split(snapshot, "\n")[1:] }
-
-// written is everything in the Store, with what a transaction has written that has
-// not ended, and each member's groups in the order in which they are kept.
-func written(t testing.TB, s *Store) string {
-	t.Helper()
-	defer func(held map[string]*transaction) { s.held = held }(s.held)
-	s.held = nil
-	text := everything(t, s)
-	for _, typ := range []string{"User", "Group"} {
-		in := s.tenants[""].collection(typ)
-		for _, rec := range in.order {
-			for _, group := range rec.groupList() {
-				text += rec.id + " is in " + group.id + "\n"
-			}
-		}
-	}
-	return text
-}
-
-// Whatever was done in a transaction is undone to the last place in a set, and is
-// in no snapshot before. So it is with a transaction inside.
-func TestUndo(t *testing.T) {
-	s := new(Store)
-	calls := &randomCalls{Rand: rand.New(rand.NewPCG(3, 4)), most: 12}
-	for i := range 40 { // some groups have a map of their members, some not
-		calls.all[0] = append(calls.all[0], create(t, s, "User", userChange(numbered(i))))
-	}
-	for range 100 {
-		calls.one(t, ctx, s)
-	}
-	ends := map[error]int{}
-	for round := range 300 {
-		snapshot, before, all := everything(t, s), written(t, s), calls.all
-		end := []error{nil, errUndone}[calls.IntN(2)]
-		err := s.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
-			for range calls.IntN(6) {
-				calls.one(t, ctx, tx)
-			}
-			for range calls.IntN(3) {
-				outer, all := written(t, s), calls.all
-				end := []error{nil, errUndone}[calls.IntN(2)]
-				err := s.InTx(ctx, func(ctx context.Context, tx scim.Store) error {
-					for range calls.IntN(6) {
-						calls.one(t, ctx, tx)
-					}
-					return end
-				})
-				if err != end {
-					t.Errorf("round %d: a transaction inside: got %v, want %v", round, err, end)
-				}
-				if end == nil {
-					continue
-				}
-				calls.all = all
-				if diff := cmp.Diff(outer, written(t, s)); diff != "" {
-					t.Fatalf("round %d: a transaction inside left behind (-want +got)\n%s", round, diff)
-				}
-			}
-			if diff := cmp.Diff(resources(snapshot), resources(everything(t, s))); diff != "" {
-				t.Fatalf("round %d: a snapshot before the end (-want +got)\n%s", round, diff)
-			}
-			return end
-		})
-		if err != end {
-			t.Errorf("round %d: got %v, want %v", round, err, end)
-		}
-		if ends[end]++; end != nil {
-			calls.all = all
-			if diff := cmp.Diff(before, written(t, s)); diff != "" {
-				t.Fatalf("round %d: a transaction left behind (-want +got)\n%s", round, diff)
-			}
-		}
-		checkInvariants(t, s, round)
-		for _, tn := range s.tenants {
-			for _, rec := range tn.slots.records {
-				if rec != nil && rec.before.Load() != nil {
-					t.Fatalf("round %d: %s %s is held to be in a transaction", round, rec.in.typ, rec.id)
-				}
-			}
-		}
-	}
-	calls.checkSets(t)
-	if ends[nil] < 50 || ends[errUndone] < 50 || len(s.held) > 0 {
-		t.Errorf("%d transactions took effect and %d did not, %d have not ended; want some, some and none", ends[nil], ends[errUndone], len(s.held))
-	}
-}
 
 // The Store, called with the context of its own transaction, is in it. The same is
 // tested of the others in internal/dbtest.

@@ -83,7 +83,8 @@ type Connection struct {
 
 	// Revocations is how often what gave access was ended at once: a token, or a
 	// Federation. Access tokens of module oauth that were issued when it was less are
-	// void. The Registry counts them.
+	// void, and those before a backup was restored, when it was more. The Registry counts
+	// them.
 	Revocations int
 
 	Status Status // not a setting: what Registry.Change does to it is not kept

@@ -306,8 +306,13 @@ type loggedRecord struct {
 	Operation   string          `json:"operation,omitempty"`
 	Type        string          `json:"type,omitempty"`
 	ResourceID  string          `json:"resource,omitempty"`
+	Name        string          `json:"name,omitempty"`
 	Status      int             `json:"status"`
 	Detail      string          `json:"detail,omitempty"`
+	Taken       bool            `json:"taken,omitempty"`
+	Held        bool            `json:"held,omitempty"`
+	Paused      bool            `json:"paused,omitempty"`
+	Address     string          `json:"address,omitempty"`
 	Rules       []string        `json:"rules,omitempty"`
 	Changes     []loggedChange  `json:"changes,omitempty"`
 	ContentType string          `json:"contentType,omitempty"`
@@ -331,8 +336,10 @@ type loggedChange struct {
 func recordJSON(r *tenant.Record) *loggedRecord {
 	v := &loggedRecord{
 		ID: r.ID, At: r.At, Took: r.Duration.Seconds(), Tenant: r.Connection.Tenant, Connection: r.Connection.ID, TokenID: r.TokenID,
-		Source: r.Source, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path, Operation: string(r.Operation), Type: r.Type, ResourceID: r.ResourceID,
-		Status: r.Status, Detail: r.Detail, Rules: r.Rules, ContentType: r.ContentType, IfMatch: r.IfMatch, IfNoneMatch: r.IfNoneMatch,
+		Source: r.Source, UserAgent: r.UserAgent, Method: r.Method, Path: r.Path,
+		Operation: string(r.Operation), Type: r.Type, ResourceID: r.ResourceID, Name: r.Name,
+		Status: r.Status, Detail: r.Detail, Taken: r.Taken, Held: r.Held, Paused: r.Paused, Address: r.Address, Rules: r.Rules,
+		ContentType: r.ContentType, IfMatch: r.IfMatch, IfNoneMatch: r.IfNoneMatch,
 		Masked: r.Masked, Cut: r.Cut,
 	}
 	for _, c := range r.Changes {
