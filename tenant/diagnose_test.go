@@ -30,7 +30,7 @@ func (h *house) come(t *testing.T, address, token string) int {
 // headline tells each of them at once, and is satisfied at once when it is mended.
 func TestDiagnoseWhatAdminsDo(t *testing.T) {
 	h := newHouse(t, nil)
-	h.ahead.Store(int64(time.Now().Truncate(time.Minute).Add(time.Minute + 5*time.Second).Sub(time.Now()))) // all of it is in one minute
+	h.ahead.Store(int64(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute + 5*time.Second)))) // all of it is in one minute
 	ctx := t.Context()
 	c, err := h.registry.Add(ctx, tenant.Connection{Tenant: "contoso"})
 	if err != nil {
