@@ -147,8 +147,10 @@ scim.hook.call.duration[s] 1 scim.hook=Admit scim.outcome=refused
 scim.hook.call.duration[s] 1 scim.hook=OnUserStaged scim.outcome=ok
 scim.hook.call.duration[s] 2 scim.hook=Admit scim.outcome=ok
 scim.store.call.duration[s] 1 scim.outcome=conflict scim.store.method=Create
+scim.store.call.duration[s] 1 scim.outcome=conflict scim.store.method=InTx
 scim.store.call.duration[s] 1 scim.outcome=not_found scim.store.method=Get
 scim.store.call.duration[s] 1 scim.outcome=ok scim.store.method=Create
+scim.store.call.duration[s] 2 scim.outcome=ok scim.store.method=InTx
 scim.token.validation.duration[s] 1 scim.outcome=ok
 `
 	if got := s.metrics(); got != want {

@@ -213,10 +213,11 @@ func TestSpans(t *testing.T) {
 			"hunter2", "POST", "/rest/Bulk", bulk(create("ann@example.com"), create("bob"), create("BOB"), `{"method":"DELETE","path":"/Users/hunter2"}`),
 			`POST /rest/Bulk (server) http.request.method=POST http.response.status_code=200 http.route=/rest/Bulk network.protocol.version=1.1 scim.bulk.outcomes=["conflict","not_found"] scim.bulk.refused=3 scim.changes=1 scim.operation=bulk url.scheme=http
   TokenValidator.ValidateToken (internal) scim.outcome=ok
-  Store.Create (internal) scim.outcome=conflict scim.resource.type=User
-  Store.Create (internal) scim.outcome=ok scim.resource.type=User
-  Store.Create (internal) scim.outcome=conflict scim.resource.type=User
-  Store.Delete (internal) scim.outcome=not_found scim.resource.type=User
+  Store.InTx (internal) scim.outcome=ok
+    Store.Create (internal) scim.outcome=conflict scim.resource.type=User
+    Store.Create (internal) scim.outcome=ok scim.resource.type=User
+    Store.Create (internal) scim.outcome=conflict scim.resource.type=User
+    Store.Delete (internal) scim.outcome=not_found scim.resource.type=User
 `,
 		},
 		{

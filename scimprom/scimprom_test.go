@@ -222,6 +222,8 @@ scim_requests_in_flight 0
 scim_store_call_duration_seconds_count{method="Create",outcome="conflict"} 1
 scim_store_call_duration_seconds_count{method="Create",outcome="ok"} 1
 scim_store_call_duration_seconds_count{method="Get",outcome="not_found"} 1
+scim_store_call_duration_seconds_count{method="InTx",outcome="conflict"} 1
+scim_store_call_duration_seconds_count{method="InTx",outcome="ok"} 2
 scim_token_validation_duration_seconds_count{outcome="ok"} 1
 `
 	if got := s.lines(); got != want {

@@ -3,8 +3,6 @@ package dbtest
 import (
 	"testing"
 	"time"
-
-	"github.com/usherkit/scim/sqlstore"
 )
 
 // Each page of random queries of random resources is memstore's: the resources,
@@ -19,11 +17,6 @@ func TestDifferential(t *testing.T) {
 		}
 		for range 100 {
 			p.regroup(t.Context())
-		}
-		for _, k := range p.kinds { // what is more than may be looked at, an index finds even so
-			if _, err := p.twin.store.(*sqlstore.Store).Reindex(t.Context(), k.ResourceType); err != nil {
-				t.Fatal(err)
-			}
 		}
 		for i := range rounds(1500) {
 			if i%10 == 0 {

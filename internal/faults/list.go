@@ -259,17 +259,16 @@ func All() []Fault {
 			Check: []string{"rfc.groups.deleted-user", "entra.members.deleted-user"},
 			Edits: []Edit{
 				{"memstore/store.go", `	for _, group := range rec.groupList() {
-		group.members.remove(rec)
+		at := group.members.remove(rec)
 `, `	for _, group := range rec.groupList() {
 		if planted("deleted-user-stays-a-member") {
 			break
 		}
-		group.members.remove(rec)
+		at := group.members.remove(rec)
 `},
-				{"memstore/store.go", "	t.slots.give(rec)\n	return nil\n", `	if !planted("deleted-user-stays-a-member") && !planted("deleted-name-stays-taken") { // or its slot is used again
+				{"memstore/store.go", "	t.slots.give(rec)\n", `	if !planted("deleted-user-stays-a-member") && !planted("deleted-name-stays-taken") { // or its slot is used again
 		t.slots.give(rec)
 	}
-	return nil
 `},
 			},
 		},
@@ -277,9 +276,9 @@ func All() []Fault {
 			Name: "deleted-name-stays-taken", Seen: "E102",
 			Check: []string{"rfc.delete.name-free"},
 			Edits: []Edit{
-				{"memstore/store.go", `	rec.in.reindex(rec, was.Keys, nil)
+				{"memstore/store.go", `	rec.in.reindex(rec, rec.resource.Load().Keys, nil)
 `, `	if !planted("deleted-name-stays-taken") {
-		rec.in.reindex(rec, was.Keys, nil)
+		rec.in.reindex(rec, rec.resource.Load().Keys, nil)
 	}
 `},
 			},
