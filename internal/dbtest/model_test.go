@@ -90,13 +90,7 @@ func newPopulation(t *testing.T, u *underTest, clock *clock) *population {
 	for _, typ := range []*scim.ResourceType{user, group, deviceType(t)} {
 		p.kinds = append(p.kinds, newKindOfResource(t, typ))
 		// What is more than may be looked at, an index finds even so, if it is whole.
-		of, can := u.store.(interface {
-			Reindex(ctx context.Context, t *scim.ResourceType) (int, error)
-		})
-		if !can {
-			continue
-		}
-		if _, err := of.Reindex(t.Context(), typ); err != nil {
+		if _, err := u.store.Reindex(t.Context(), typ); err != nil {
 			t.Fatal(err)
 		}
 	}
