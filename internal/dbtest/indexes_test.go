@@ -329,10 +329,56 @@ func TestReindexAtOnce(t *testing.T) {
 	})
 }
 
+// However many begin at the same moment, one at most marks the type as its own.
+func TestReindexBegunAtOnce(t *testing.T) {
+	locations(t, func(t *testing.T, at location) {
+		t.Parallel()
+		const many = 6
+		db := at.open(t)
+		var list []*process
+		for range many {
+			list = append(list, at.process(t, usersWith(t, withNumbers)))
+		}
+		for i := range 40 {
+			list[0].creates(t, employee(fmt.Sprint("u", i), fmt.Sprint("E", i)))
+		}
+		for range 5 {
+			var all sync.WaitGroup
+			start := make(chan struct{})
+			for _, p := range list {
+				all.Go(func() {
+					<-start
+					_, _ = p.Reindex(t.Context(), p.users)
+				})
+			}
+			close(start)
+			done := make(chan struct{})
+			go func() {
+				all.Wait()
+				close(done)
+			}()
+			for running := true; running; {
+				var marks int
+				if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM scim_index WHERE path = '' AND form <> ''").Scan(&marks); err != nil {
+					t.Fatal(err)
+				}
+				if marks > 1 {
+					t.Errorf("%d have marked the type as theirs", marks)
+				}
+				select {
+				case <-done:
+					running = false
+				default:
+				}
+			}
+		}
+	})
+}
+
 // indexes lists what is in scim_index.
 func (at location) indexes(t *testing.T) string {
 	t.Helper()
-	rows, err := at.open(t).QueryContext(t.Context(), "SELECT type, path, form FROM scim_index ORDER BY type, path, form")
+	rows, err := at.open(t).QueryContext(t.Context(), "SELECT type, path, form FROM scim_index WHERE path <> '' ORDER BY type, path, form")
 	if err != nil {
 		t.Fatal(err)
 	}

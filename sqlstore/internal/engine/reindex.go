@@ -38,6 +38,9 @@ func (s *Store) unindex(ctx context.Context, t *scim.ResourceType, attempt strin
 	keep := indexesIn(t)
 	err = s.write(ctx, func(ctx context.Context, tx Querier) error {
 		dropped = false
+		if _, err := tx.Exec(ctx, s.sql.Queue, t.Name()); err != nil { // or of two that begin at once neither would see the other's mark
+			return err
+		}
 		if _, err := tx.Exec(ctx, s.sql.Unmark, t.Name()); err != nil {
 			return err
 		}

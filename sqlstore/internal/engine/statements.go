@@ -44,6 +44,7 @@ type statements struct {
 	DeleteTenant           [3]string // the members, the keys and the resources of a tenant, $2 at most
 	Indexes                string    // all of scim_index
 	DropIndex, AddIndex    string    // $1 a type, $2 a path, $3 a form
+	Queue                  string    // $1 a type: those who do so follow each other, until their transactions end
 	Unmark, Mark           string    // $1 a type, $2 an attempt to index it
 	IsMarked               string    // likewise; it stays so until the transaction ends
 	Known                  string    // whether the planner knows of $1 rows
@@ -121,7 +122,8 @@ func statementsOf(d sqlfilter.Dialect) *statements {
 	s.Indexes = "SELECT type, path, form FROM scim_index WHERE path <> " + mark
 	s.DropIndex = "DELETE FROM scim_index" + path + "$2 AND form = $3"
 	s.AddIndex = "INSERT INTO scim_index (type, path, form) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-	s.Unmark = "DELETE FROM scim_index" + path + mark
+	s.Queue = "INSERT INTO scim_index (type, path, form) VALUES ($1, " + mark + ", '') ON CONFLICT (type, path, form) DO UPDATE SET form = ''"
+	s.Unmark = "DELETE FROM scim_index" + path + mark + " AND form <> ''"
 	s.Mark = "INSERT INTO scim_index (type, path, form) VALUES ($1, " + mark + ", $2)"
 	s.IsMarked = "SELECT 1 FROM scim_index" + path + mark + " AND form = $2"
 	eachID := "(SELECT $1 AS tenant_id, value AS id FROM json_each($2)) r"
